@@ -1,0 +1,160 @@
+import { ExecRequestSchema } from "@serai/model/host-request";
+import { ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
+import { Type } from "typebox";
+import { PageQuerySchema } from "../page.ts";
+import { route } from "../route.ts";
+import { ExecResultSchema, OperationSchema, pageOf, VmViewSchema } from "../schemas.ts";
+
+const VmParams = Type.Object({ vm: ReferenceSchema });
+const found = ["vm.not_found", "name.ambiguous"] as const;
+const started = { 202: OperationSchema } as const;
+
+export const listVms = route({
+  method: "GET",
+  path: "/v1/vms",
+  summary: "List VMs by name",
+  access: "viewer",
+  tag: "vms",
+  query: PageQuerySchema,
+  replies: { 200: pageOf(VmViewSchema) },
+  faults: [],
+});
+
+export const getVm = route({
+  method: "GET",
+  path: "/v1/vms/:vm",
+  summary: "Show a VM, by id, name or the first characters of its id",
+  access: "viewer",
+  tag: "vms",
+  params: VmParams,
+  replies: { 200: VmViewSchema },
+  faults: found,
+  hasEtag: true,
+});
+
+export const createVm = route({
+  method: "POST",
+  path: "/v1/vms",
+  summary: "Create a VM, stopped unless `start` is given",
+  access: "operator",
+  tag: "vms",
+  query: Type.Object({ start: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+  body: VmSpecSchema,
+  replies: started,
+  faults: ["name.taken", "vm.spec_invalid", "image.not_found", "image.not_ready", "host.no_capacity", "name.ambiguous"],
+  isIdempotent: true,
+});
+
+export const changeVm = route({
+  method: "PATCH",
+  path: "/v1/vms/:vm",
+  summary: "Change a VM; what a running guest cannot take takes effect at its next start",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  body: VmChangeSchema,
+  replies: started,
+  faults: [...found, "name.taken", "vm.spec_invalid", "vm.wrong_state", "image.not_found", "image.not_ready", "request.precondition_failed"],
+  hasEtag: true,
+  isIdempotent: true,
+});
+
+export const deleteVm = route({
+  method: "DELETE",
+  path: "/v1/vms/:vm",
+  summary: "Delete a stopped VM and its volumes; `force` ends a running one first",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  query: Type.Object({ force: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+  replies: started,
+  faults: [...found, "vm.wrong_state", "request.precondition_failed"],
+  hasEtag: true,
+});
+
+const power = <const P extends string, const S extends string>(verb: P, summary: S) =>
+  route({
+    method: "POST",
+    path: `/v1/vms/:vm/${verb}`,
+    summary,
+    access: "operator",
+    tag: "vms",
+    params: VmParams,
+    replies: started,
+    faults: [...found, "vm.wrong_state", "host.no_capacity"],
+    isIdempotent: true,
+  });
+
+export const startVm = power("start", "Start a VM, or resume it from disk when it is suspended");
+export const pauseVm = power("pause", "Pause a running VM in memory");
+export const resumeVm = power("resume", "Resume a paused VM");
+export const resetVm = power("reset", "Reset a VM, as its reset button would");
+export const suspendVm = power("suspend", "Suspend a VM to disk; `start` resumes it");
+
+export const stopVm = route({
+  method: "POST",
+  path: "/v1/vms/:vm/stop",
+  summary: "Stop a VM: ask its agent, then ACPI, and end it at the deadline; or end it at once with `force`",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  body: Type.Optional(
+    Type.Object(
+      {
+        force: Type.Optional(Type.Boolean()),
+        deadlineSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: "default 90" })),
+      },
+      { additionalProperties: false },
+    ),
+  ),
+  replies: started,
+  faults: [...found, "vm.wrong_state"],
+  isIdempotent: true,
+});
+
+export const execInVm = route({
+  method: "POST",
+  path: "/v1/vms/:vm/exec",
+  summary: "Run a program in the guest through its agent and wait for it",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  body: ExecRequestSchema,
+  replies: { 200: ExecResultSchema },
+  faults: [...found, "vm.wrong_state", "vm.agent_unavailable", "vm.agent_refused", "request.timeout"],
+});
+
+export const screenshotVm = route({
+  method: "GET",
+  path: "/v1/vms/:vm/screenshot",
+  summary: "The screen as a PNG picture",
+  access: "viewer",
+  tag: "vms",
+  params: VmParams,
+  replies: { 200: { contentType: "image/png" } },
+  faults: [...found, "vm.wrong_state", "vm.device_unavailable"],
+});
+
+export const vmSerial = route({
+  method: "GET",
+  path: "/v1/vms/:vm/serial",
+  summary: "The serial terminal over WebSocket",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  replies: {},
+  faults: [...found, "vm.wrong_state"],
+  webSocket: { protocol: "binary", description: "binary frames both ways; begins with recent output" },
+});
+
+export const vmDisplay = route({
+  method: "GET",
+  path: "/v1/vms/:vm/display",
+  summary: "The screen, keyboard and mouse over WebSocket (RFB, as noVNC speaks it)",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  replies: {},
+  faults: [...found, "vm.wrong_state", "vm.device_unavailable"],
+  webSocket: { protocol: "binary", description: "RFB bytes" },
+});
