@@ -8,7 +8,9 @@ export type Step = { command: readonly string[]; cwd: string; deadlineMs: number
 export async function runStep({ command, cwd, deadlineMs }: Step): Promise<StepResult> {
   const startedMs = performance.now();
   const [file = "", ...args] = command;
-  const child = spawn(file, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  // A test runner that inherits this variable believes it runs inside a test and runs nothing.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));

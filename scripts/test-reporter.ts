@@ -5,7 +5,7 @@
  * `# totals {"passed":…}`, which `run-tests.ts` adds up. The runner's own counters are not used:
  * they count suites as tests.
  */
-import { relative } from "node:path";
+import { relative, resolve } from "node:path";
 import type { EventData } from "node:test";
 import type { TestEvent } from "node:test/reporters";
 
@@ -45,13 +45,14 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
         if (event.data.todo !== undefined) totals.skipped++;
         else if (isOwnFailure(event.data)) {
           totals.failed++;
-          if (event.data.file !== undefined) failedFiles.add(event.data.file);
+          if (event.data.file !== undefined) failedFiles.add(resolve(event.data.file));
           yield `not ok: ${event.data.name}\n  at ${placeOf(event.data)}\n${indent(reasonOf(event.data.details.error))}\n`;
         }
         break;
       case "test:stdout":
       case "test:stderr": {
-        const { file, message } = event.data;
+        const { message } = event.data;
+        const file = resolve(event.data.file); // the runner names files relatively here, absolutely elsewhere
         output.set(file, ((output.get(file) ?? "") + message).slice(-keptOutputChars));
         break;
       }
