@@ -65,9 +65,13 @@ export const faultKinds = {
   "store.compacted": "stale",
   "store.unavailable": "unavailable",
   "store.lease_not_found": "not_found",
+  "store.locked": "conflict",
+  "store.corrupt": "unavailable",
+  "store.too_new": "unsupported",
   "qmp.closed": "unavailable",
   "qmp.refused": "conflict",
   "qmp.timeout": "timeout",
+  "qmp.overflow": "unavailable",
   "linux.refused": "unsupported",
   "setup.failed": "unavailable",
 } as const satisfies Record<string, FaultKind>;
