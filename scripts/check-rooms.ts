@@ -82,6 +82,7 @@ function fault(room: Room, { from, specifier }: Import): string | undefined {
   if (specifier.startsWith("@serai/")) return roomFault(room, from, packageName(specifier));
   if (isBuiltin(specifier)) {
     if (room.rule === "any" || room.rule.isPure !== true || isTestFile(from)) return undefined;
+    if (room.rule.nodeFiles?.includes(from)) return undefined;
     return `${room.folder} may not use Node's modules: ${room.rule.reason}`;
   }
   const name = packageName(specifier);

@@ -7,6 +7,8 @@ export type RoomRule = {
   rooms: readonly string[];
   /** True when the room also runs in a browser or must stay pure: no `node:` modules. */
   isPure?: boolean;
+  /** Files of a pure room that no browser loads. */
+  nodeFiles?: readonly string[];
   /** What to do instead; shown with every violation. */
   reason: string;
 };
@@ -50,6 +52,7 @@ export const rooms: Readonly<Record<string, RoomRule | typeof everything>> = {
   "packages/api-contract": {
     rooms: ["model", "kit"],
     isPure: true,
+    nodeFiles: ["packages/api-contract/src/node-transport.ts"],
     reason: "the contract is data that console, CLI and server share",
   },
   "packages/api-server": {

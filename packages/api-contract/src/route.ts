@@ -33,6 +33,10 @@ export function route<const R extends Route>(definition: R): R {
   return definition;
 }
 
-export type ParamsOf<R extends Route> = R extends { params: infer S extends TObject } ? Static<S> : Record<never, never>;
-export type QueryOf<R extends Route> = R extends { query: infer S extends TObject } ? Static<S> : Record<never, never>;
+export type ParamsOf<R extends Route> = R extends { params: infer S extends TObject }
+  ? Static<S>
+  : Record<never, never>;
+export type QueryOf<R extends Route> = R extends { query: infer S extends TObject }
+  ? Static<S>
+  : Record<never, never>;
 export type BodyOf<R extends Route> = R extends { body: infer S extends TSchema } ? Static<S> : undefined;

@@ -1,6 +1,6 @@
 import { isFaultCode, type FaultCode } from "@serai/kit/fault";
 import { DiskBusSchema, ExitPolicySchema, PortForwardSchema } from "@serai/model/vm-spec";
-import { Type, type Static } from "typebox";
+import { Type, type Static, type TSchema } from "typebox";
 
 const text = Type.String();
 const moment = Type.String({ format: "date-time" });
@@ -8,7 +8,11 @@ const count = Type.Integer({ minimum: 0 });
 const open = { additionalProperties: true };
 
 export const FaultSchema = Type.Object(
-  { code: Type.Unsafe<FaultCode>(Type.String()), message: text, details: Type.Optional(Type.Record(text, Type.Unknown())) },
+  {
+    code: Type.Unsafe<FaultCode>(Type.String()),
+    message: text,
+    details: Type.Optional(Type.Record(text, Type.Unknown())),
+  },
   { $id: "Fault" },
 );
 
@@ -26,7 +30,8 @@ export const ProblemSchema = Type.Object(
   { $id: "Problem" },
 );
 export type Problem = Static<typeof ProblemSchema>;
-export const isSeraiProblem = (problem: Problem): problem is Problem & { code: FaultCode } => isFaultCode(problem.code);
+export const isSeraiProblem = (problem: Problem): problem is Problem & { code: FaultCode } =>
+  isFaultCode(problem.code);
 
 const TargetSchema = Type.Object({
   kind: Type.Union([Type.Literal("vm"), Type.Literal("image"), Type.Literal("host"), Type.Literal("token")]),
@@ -41,7 +46,9 @@ export const OperationSchema = Type.Object(
     target: TargetSchema,
     generation: count,
     phase: Type.Union(
-      (["pending", "running", "succeeded", "failed", "cancelled"] as const).map((phase) => Type.Literal(phase)),
+      (["pending", "running", "succeeded", "failed", "cancelled"] as const).map((phase) =>
+        Type.Literal(phase),
+      ),
     ),
     progress: Type.Optional(Type.Number()),
     note: Type.Optional(text),
@@ -175,7 +182,12 @@ export const HostViewSchema = Type.Object(
     memoryBytes: count,
     memoryAvailableBytes: count,
     accelerator: Type.Object({ kind: text, reason: text }),
-    qemu: Type.Object({ path: text, version: text, machineTypes: Type.Array(text), defaultMachineType: text }),
+    qemu: Type.Object({
+      path: text,
+      version: text,
+      machineTypes: Type.Array(text),
+      defaultMachineType: text,
+    }),
     firmware: Type.Array(text),
     pools: Type.Array(Type.Object({ name: text, path: text, capacityBytes: count, availableBytes: count })),
     isPrivileged: Type.Boolean(),
@@ -220,16 +232,27 @@ export const ExecResultSchema = Type.Object(
   { $id: "ExecResult" },
 );
 
-export const RoleSchema = Type.Union([Type.Literal("viewer"), Type.Literal("operator"), Type.Literal("admin")]);
+export const RoleSchema = Type.Union([
+  Type.Literal("viewer"),
+  Type.Literal("operator"),
+  Type.Literal("admin"),
+]);
 export type Role = Static<typeof RoleSchema>;
 
 export const TokenViewSchema = Type.Object(
-  { id: text, name: text, role: RoleSchema, createdAt: moment, expiresAt: Type.Optional(moment), lastUsedAt: Type.Optional(moment) },
+  {
+    id: text,
+    name: text,
+    role: RoleSchema,
+    createdAt: moment,
+    expiresAt: Type.Optional(moment),
+    lastUsedAt: Type.Optional(moment),
+  },
   { $id: "Token" },
 );
 
 export const MeSchema = Type.Object({ name: text, role: RoleSchema, via: text }, { $id: "Me" });
 
 /** Pages hold at most 1,000 items; `next` is the token of the following page. */
-export const pageOf = <T extends import("typebox").TSchema>(item: T) =>
+export const pageOf = <T extends TSchema>(item: T) =>
   Type.Object({ items: Type.Array(item), next: Type.Optional(text), revision: count });

@@ -20,6 +20,8 @@ export const faultKinds = {
   "request.unknown_route": "not_found",
   "request.method_not_allowed": "invalid",
   "request.too_large": "too_large",
+  "request.headers_too_large": "too_large",
+  "request.unsupported_media_type": "invalid",
   "request.too_many": "too_many",
   "request.timeout": "timeout",
   "request.cancelled": "cancelled",

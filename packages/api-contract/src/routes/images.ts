@@ -35,7 +35,8 @@ const Sha256Schema = Type.String({ pattern: "^[0-9a-f]{64}$" });
 export const createImage = route({
   method: "POST",
   path: "/v1/images",
-  summary: "Declare an image: to upload its content next, to pull it by catalogue name or URL, or to take one built here",
+  summary:
+    "Declare an image: to upload its content next, to pull it by catalogue name or URL, or to take one built here",
   access: "operator",
   tag: "images",
   body: Type.Object(
@@ -51,7 +52,10 @@ export const createImage = route({
           },
           { additionalProperties: false },
         ),
-        Type.Object({ kind: Type.Literal("catalogue"), name: ImageNameSchema }, { additionalProperties: false }),
+        Type.Object(
+          { kind: Type.Literal("catalogue"), name: ImageNameSchema },
+          { additionalProperties: false },
+        ),
         Type.Object(
           {
             kind: Type.Literal("url"),
@@ -61,7 +65,10 @@ export const createImage = route({
           },
           { additionalProperties: false },
         ),
-        Type.Object({ kind: Type.Literal("builtin"), name: ImageNameSchema }, { additionalProperties: false }),
+        Type.Object(
+          { kind: Type.Literal("builtin"), name: ImageNameSchema },
+          { additionalProperties: false },
+        ),
       ]),
     },
     { additionalProperties: false },
@@ -78,7 +85,10 @@ export const uploadImage = route({
   access: "operator",
   tag: "images",
   params: ImageParams,
-  query: Type.Object({ offset: Type.Optional(Type.Integer({ minimum: 0 })) }, { additionalProperties: false }),
+  query: Type.Object(
+    { offset: Type.Optional(Type.Integer({ minimum: 0 })) },
+    { additionalProperties: false },
+  ),
   upload: { contentType: "application/octet-stream" },
   replies: { 200: ImageViewSchema },
   faults: [...found, "image.not_ready", "request.too_large", "pool.full", "request.precondition_failed"],

@@ -3,7 +3,9 @@ import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
 import { EventSchema, OperationSchema, pageOf } from "../schemas.ts";
 
-const OperationParams = Type.Object({ operation: Type.String({ minLength: 1, maxLength: 80, pattern: "^[a-z0-9-]+$" }) });
+const OperationParams = Type.Object({
+  operation: Type.String({ minLength: 1, maxLength: 80, pattern: "^[a-z0-9-]+$" }),
+});
 
 export const listOperations = route({
   method: "GET",
@@ -12,7 +14,11 @@ export const listOperations = route({
   access: "viewer",
   tag: "operations",
   query: Type.Object(
-    { ...PageQuerySchema.properties, target: Type.Optional(Type.String({ maxLength: 80 })), isEnded: Type.Optional(Type.Boolean()) },
+    {
+      ...PageQuerySchema.properties,
+      target: Type.Optional(Type.String({ maxLength: 80 })),
+      isEnded: Type.Optional(Type.Boolean()),
+    },
     { additionalProperties: false },
   ),
   replies: { 200: pageOf(OperationSchema) },
@@ -26,7 +32,10 @@ export const getOperation = route({
   access: "viewer",
   tag: "operations",
   params: OperationParams,
-  query: Type.Object({ waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })) }, { additionalProperties: false }),
+  query: Type.Object(
+    { waitMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 60_000 })) },
+    { additionalProperties: false },
+  ),
   replies: { 200: OperationSchema },
   faults: ["operation.not_found", "name.ambiguous"],
 });
@@ -70,7 +79,9 @@ export const watchChanges = route({
   query: Type.Object(
     {
       from: Type.Optional(Type.Integer({ minimum: 0 })),
-      kinds: Type.Optional(Type.String({ pattern: "^(vm|image|operation|event)(,(vm|image|operation|event)){0,3}$" })),
+      kinds: Type.Optional(
+        Type.String({ pattern: "^(vm|image|operation|event)(,(vm|image|operation|event)){0,3}$" }),
+      ),
     },
     { additionalProperties: false },
   ),

@@ -41,7 +41,14 @@ export const createVm = route({
   query: Type.Object({ start: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
   body: VmSpecSchema,
   replies: started,
-  faults: ["name.taken", "vm.spec_invalid", "image.not_found", "image.not_ready", "host.no_capacity", "name.ambiguous"],
+  faults: [
+    "name.taken",
+    "vm.spec_invalid",
+    "image.not_found",
+    "image.not_ready",
+    "host.no_capacity",
+    "name.ambiguous",
+  ],
   isIdempotent: true,
 });
 
@@ -54,7 +61,15 @@ export const changeVm = route({
   params: VmParams,
   body: VmChangeSchema,
   replies: started,
-  faults: [...found, "name.taken", "vm.spec_invalid", "vm.wrong_state", "image.not_found", "image.not_ready", "request.precondition_failed"],
+  faults: [
+    ...found,
+    "name.taken",
+    "vm.spec_invalid",
+    "vm.wrong_state",
+    "image.not_found",
+    "image.not_ready",
+    "request.precondition_failed",
+  ],
   hasEtag: true,
   isIdempotent: true,
 });
@@ -102,7 +117,9 @@ export const stopVm = route({
     Type.Object(
       {
         force: Type.Optional(Type.Boolean()),
-        deadlineSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600, description: "default 90" })),
+        deadlineSeconds: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: 3600, description: "default 90" }),
+        ),
       },
       { additionalProperties: false },
     ),
