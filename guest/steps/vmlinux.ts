@@ -33,39 +33,69 @@ export function extractVmlinux(bzImage: Buffer): Buffer {
   return kernel;
 }
 
-/** Expands one LZ4 block into `target` from `start` on; returns how many bytes it made. */
+/**
+ * Expands one LZ4 block into `target` from `start` on; returns how many bytes it made.
+ *
+ * The cursor is a plain local on purpose: as a variable shared with a closure, Node 26's mid-tier
+ * compiler (Maglev, entered in mid-loop) gave wrong bytes. The size check at the end catches that.
+ */
 function expandBlock(block: Buffer, target: Buffer, start: number): number {
   const end = Math.min(start + lz4LegacyBlockBytes, target.length);
   let from = 0;
   let to = start;
-  const readLength = (nibble: number): number => {
-    let length = nibble;
-    if (nibble === 15) {
-      let more: number;
-      do {
-        more = block[from++] ?? 0;
-        length += more;
-      } while (more === 255);
-    }
-    return length;
-  };
   while (from < block.length) {
     const token = block[from++] ?? 0;
-    const literals = readLength(token >> 4);
+    let literals = token >> 4;
+    if (literals === 15) {
+      const rest = extraLength(block, from);
+      literals += rest;
+      from += extraBytes(rest);
+    }
     block.copy(target, to, from, from + literals);
     from += literals;
     to += literals;
     if (from >= block.length) break; // the last sequence has literals only
-    const distance = block.readUInt16LE(from);
+    const distance = (block[from] ?? 0) | ((block[from + 1] ?? 0) << 8);
     from += 2;
-    const length = readLength(token & 15) + 4;
-    if (distance === 0 || to - distance < start || to + length > end) {
-      throw new GuestBuildFailure("The kernel's LZ4 payload is damaged.");
+    let length = token & 15;
+    if (length === 15) {
+      const rest = extraLength(block, from);
+      length += rest;
+      from += extraBytes(rest);
     }
-    if (distance >= length) target.copyWithin(to, to - distance, to - distance + length);
-    // an overlapping match repeats itself, so it must be copied byte by byte
-    else for (let i = 0; i < length; i++) target[to + i] = target[to + i - distance] ?? 0;
+    length += 4;
+    if (distance === 0 || to - distance < start || to + length > end) throw damaged();
+    copyMatch(target, to, distance, length);
     to += length;
   }
+  if (to !== end) throw damaged();
   return to - start;
+}
+
+/** A length that does not fit in its nibble goes on in bytes, the last of which is below 255. */
+function extraLength(block: Buffer, from: number): number {
+  let length = 0;
+  let at = from;
+  while (block[at] === 255) {
+    length += 255;
+    at += 1;
+  }
+  return length + (block[at] ?? 0);
+}
+
+function extraBytes(length: number): number {
+  return Math.floor(length / 255) + 1;
+}
+
+function copyMatch(target: Buffer, to: number, distance: number, length: number): void {
+  if (distance >= length) {
+    target.copyWithin(to, to - distance, to - distance + length);
+    return;
+  }
+  // an overlapping match repeats itself, so it must be copied byte by byte
+  for (let i = 0; i < length; i++) target[to + i] = target[to + i - distance] ?? 0;
+}
+
+function damaged(): GuestBuildFailure {
+  return new GuestBuildFailure("The kernel's LZ4 payload does not unpack to its stated size.");
 }
