@@ -1,0 +1,22 @@
+import type { ImageRecord } from "@serai/model/image";
+import type { VmRecord } from "@serai/model/vm";
+
+/**
+ * The store's intent, read by the host itself. Requests only say when to act; what to do is read here.
+ * Its text was written by the process that faces the network, so records are validated before use.
+ * All throw `store.unavailable` when it cannot be read: then nothing may be concluded from an absence.
+ */
+export type IntentSource = {
+  /** JSON of a record, as stored. */
+  vm(id: string): string | undefined;
+  image(id: string): string | undefined;
+  vmIds(): string[];
+  imageIds(): string[];
+};
+
+export type Intents = {
+  vm(id: string): VmRecord | undefined;
+  image(id: string): ImageRecord | undefined;
+  vmIds(): Set<string>;
+  imageIds(): Set<string>;
+};

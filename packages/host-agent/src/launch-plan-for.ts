@@ -1,0 +1,84 @@
+import { Fault } from "@serai/kit/fault";
+import type { LaunchPlan } from "@serai/hypervisor/launch-plan";
+import type { VmRecord } from "@serai/model/vm";
+import type { CompleteDisk } from "@serai/model/vm-spec";
+import type { ImageLibrary, StoredImage } from "@serai/storage/image-library";
+import type { Pool } from "@serai/storage/pool";
+
+type Stores = { pool: Pool; images: ImageLibrary };
+
+/** Makes every volume that the intent names; those that exist stay as they are. */
+export async function provisionVolumes(
+  record: VmRecord,
+  owner: { uid: number; gid: number } | undefined,
+  { pool, images }: Stores,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const disk of record.spec.disks) {
+    const base = await baseOf(disk, images, signal);
+    if (base !== undefined && isUsedDirectly(disk, base)) continue;
+    await pool.createVolume(
+      {
+        vm: record.id,
+        disk: disk.name,
+        sizeBytes: disk.sizeBytes ?? base?.virtualSizeBytes ?? 0,
+        ...(base !== undefined && {
+          base: { path: images.pathOf(disk.image as string, base.files.content), format: rawOrQcow2(base), virtualSizeBytes: base.virtualSizeBytes },
+        }),
+        ...(owner !== undefined && { owner }),
+      },
+      signal,
+    );
+  }
+}
+
+/** Turns intent into what the hypervisor needs, with this host's own paths. */
+export async function launchPlanFor(record: VmRecord, { pool, images }: Stores, signal: AbortSignal): Promise<LaunchPlan> {
+  const disks: LaunchPlan["disks"] = [];
+  for (const disk of record.spec.disks) {
+    const base = await baseOf(disk, images, signal);
+    const location =
+      base !== undefined && isUsedDirectly(disk, base)
+        ? { path: images.pathOf(disk.image as string, base.files.content), format: rawOrQcow2(base) }
+        : pool.locate(record.id, disk.name);
+    disks.push({ name: disk.name, bus: disk.bus, isReadOnly: disk.isReadOnly, ...location });
+  }
+  const kernel = await kernelOf(record, images, signal);
+  return {
+    vm: record.id,
+    uuid: record.uuid,
+    generation: record.generation,
+    resetCount: record.resetCount,
+    machineType: record.machineType,
+    spec: record.spec,
+    disks,
+    ...(kernel !== undefined && { kernel }),
+  };
+}
+
+async function kernelOf(record: VmRecord, images: ImageLibrary, signal: AbortSignal): Promise<LaunchPlan["kernel"]> {
+  const wanted = record.spec.kernel;
+  if (wanted === undefined) return undefined;
+  const image = await held(wanted.image, images, signal);
+  const { content, contentUefi, initrd } = image.files;
+  const file = record.spec.firmware === "uefi" ? (contentUefi ?? content) : content;
+  return {
+    path: images.pathOf(wanted.image, file),
+    ...(initrd !== undefined && { initrdPath: images.pathOf(wanted.image, initrd) }),
+    cmdline: wanted.cmdline ?? image.guest?.cmdline ?? "",
+  };
+}
+
+const baseOf = async (disk: CompleteDisk, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage | undefined> =>
+  disk.image === undefined ? undefined : held(disk.image, images, signal);
+
+async function held(id: string, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage> {
+  const image = await images.find(id, signal);
+  if (image === undefined) throw new Fault("image.not_ready", `Image ${id} is not on this host yet; wait until it is ready.`);
+  return image;
+}
+
+/** Nothing is ever written to it, so the image itself serves. */
+const isUsedDirectly = (disk: CompleteDisk, image: StoredImage): boolean => disk.isReadOnly || image.kind === "iso";
+
+const rawOrQcow2 = (image: StoredImage): "raw" | "qcow2" => (image.format === "qcow2" ? "qcow2" : "raw");

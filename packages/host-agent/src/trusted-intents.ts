@@ -1,0 +1,79 @@
+import { Fault } from "@serai/kit/fault";
+import { IdSchema } from "@serai/model/host-request";
+import type { ImageRecord } from "@serai/model/image";
+import type { VmRecord } from "@serai/model/vm";
+import { ImageNameSchema, VmSpecSchema } from "@serai/model/vm-spec";
+import { Type } from "typebox";
+import { Compile } from "typebox/compile";
+import type { Intents, IntentSource } from "./intent-source.ts";
+
+const counter = Type.Integer({ minimum: 0 });
+const required = ["cpus", "memoryBytes", "firmware", "disks", "nics", "display", "policy"] as const;
+
+/** Only what a host acts on; the rest of a record is nothing to it. */
+const VmRecordSchema = Type.Object({
+  id: IdSchema,
+  spec: VmSpecSchema,
+  machineType: Type.String({ pattern: "^pc-q35-[0-9]{1,2}\\.[0-9]{1,2}$" }),
+  uuid: Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
+  power: Type.Union((["running", "paused", "stopped", "suspended"] as const).map((power) => Type.Literal(power))),
+  stop: Type.Object({ isForced: Type.Boolean() }),
+  resetCount: counter,
+  isDeleting: Type.Boolean(),
+  generation: counter,
+});
+
+const sha256 = Type.Optional(Type.String({ pattern: "^[0-9a-f]{64}$" }));
+const ImageRecordSchema = Type.Object({
+  id: IdSchema,
+  source: Type.Union([
+    Type.Object({ kind: Type.Literal("builtin"), name: ImageNameSchema }),
+    Type.Object({ kind: Type.Union([Type.Literal("upload"), Type.Literal("catalogue"), Type.Literal("url")]), sha256 }),
+  ]),
+  format: Type.Optional(Type.Union((["raw", "qcow2", "iso"] as const).map((format) => Type.Literal(format)))),
+  sha256,
+  generation: counter,
+});
+
+const vmCheck = Compile(VmRecordSchema);
+const imageCheck = Compile(ImageRecordSchema);
+const idCheck = Compile(IdSchema);
+
+/** Wraps a source so that every record is checked, and belongs to the id it was asked by. */
+export function trustedIntents(source: IntentSource): Intents {
+  return {
+    vm(id) {
+      const record = parse(source.vm(id)) as VmRecord | undefined;
+      if (record === undefined) return undefined;
+      const spec = record.spec as Record<string, unknown> | undefined;
+      const isComplete = required.every((field) => spec?.[field] !== undefined);
+      if (!vmCheck.Check(record) || !isComplete || record.id !== id) throw refused("VM", id);
+      return record;
+    },
+    image(id) {
+      const record = parse(source.image(id)) as ImageRecord | undefined;
+      if (record === undefined) return undefined;
+      if (!imageCheck.Check(record) || record.id !== id) throw refused("image", id);
+      return record;
+    },
+    vmIds: () => new Set(source.vmIds().filter((id) => idCheck.Check(id))),
+    imageIds: () => new Set(source.imageIds().filter((id) => idCheck.Check(id))),
+  };
+}
+
+/** Refuses what is not shaped like one of our ids, before it is used as a file name. */
+export function assertId(id: string): void {
+  if (!idCheck.Check(id)) throw new Fault("request.malformed", "That is not an id; ids look like vm-3k9d0xq2m7ap.");
+}
+
+function parse(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // fails the check below it, which names the record
+  }
+}
+
+const refused = (what: string, id: string): Fault =>
+  new Fault("vm.spec_invalid", `The stored record of ${what} ${id} is not valid; the host refuses to act on it.`);
