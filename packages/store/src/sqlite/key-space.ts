@@ -14,7 +14,7 @@ import type {
   WatchBatch,
   Write,
 } from "../store.ts";
-import { Leases } from "./leases.ts";
+import type { Leases } from "./leases.ts";
 import type { HistoryPage } from "./protocol.ts";
 import { toKeyValue } from "./rows.ts";
 import { afterAllText, prepareStatements, type Statements } from "./statements.ts";
