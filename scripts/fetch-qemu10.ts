@@ -5,7 +5,16 @@
  * Usage: SERAI_QEMU="$(node scripts/fetch-qemu10.ts)" npm test
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import process from "node:process";
@@ -42,7 +51,8 @@ function install(): void {
     }
     rmSync(path.join(build, "apt"), { recursive: true });
     writeWrappers(build);
-    if (!isWorking(path.join(build, "bin", "qemu-system-x86_64"))) fail("the unpacked QEMU does not run on this machine");
+    if (!isWorking(path.join(build, "bin", "qemu-system-x86_64")))
+      fail("the unpacked QEMU does not run on this machine");
     rmSync(home, { recursive: true, force: true });
     renameSync(build, home);
   } finally {
@@ -52,10 +62,14 @@ function install(): void {
 
 function download(build: string): void {
   const apt = path.join(build, "apt");
-  for (const folder of ["lists/partial", "cache/archives/partial", "state"]) mkdirSync(path.join(apt, folder), { recursive: true });
+  for (const folder of ["lists/partial", "cache/archives/partial", "state"])
+    mkdirSync(path.join(apt, folder), { recursive: true });
   writeFileSync(path.join(apt, "status"), "");
   const suites = ["bookworm", "bookworm-backports"];
-  writeFileSync(path.join(apt, "sources.list"), suites.map((suite) => `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`).join(""));
+  writeFileSync(
+    path.join(apt, "sources.list"),
+    suites.map((suite) => `deb [signed-by=${keyring}] ${mirror} ${suite} main\n`).join(""),
+  );
   const options = [
     `Dir::Etc::sourcelist=${apt}/sources.list`,
     "Dir::Etc::sourceparts=/dev/null",
@@ -74,13 +88,27 @@ function download(build: string): void {
   say("fetching the package lists of bookworm and bookworm-backports (about 9 MB)");
   run("apt-get", [...options, "-qq", "update"]);
   say("fetching QEMU 10 and its libraries (about 40 MB)");
-  run("apt-get", [...options, "-qq", "-y", "--download-only", "-t", "bookworm-backports", "install", "qemu-system-x86", "qemu-utils"]);
+  run("apt-get", [
+    ...options,
+    "-qq",
+    "-y",
+    "--download-only",
+    "-t",
+    "bookworm-backports",
+    "install",
+    "qemu-system-x86",
+    "qemu-utils",
+  ]);
 }
 
 function writeWrappers(build: string): void {
   mkdirSync(path.join(build, "bin"));
   const data = ["qemu", "seabios"].map((name) => `-L "$root/usr/share/${name}"`).join(" ");
-  for (const [tool, extra] of [["qemu-system-x86_64", `${data} -L "$root/usr/lib/ipxe/qemu"`], ["qemu-img", ""], ["qemu-nbd", ""]] as const) {
+  for (const [tool, extra] of [
+    ["qemu-system-x86_64", `${data} -L "$root/usr/lib/ipxe/qemu"`],
+    ["qemu-img", ""],
+    ["qemu-nbd", ""],
+  ] as const) {
     const file = path.join(build, "bin", tool);
     writeFileSync(file, wrapperScript(tool, extra));
     chmodSync(file, 0o755);
@@ -97,7 +125,10 @@ exec "$root/${loader}" --library-path "$root/lib/${multiarch}:$root/usr/lib/${mu
 }
 
 function run(command: string, args: readonly string[]): void {
-  const done = spawnSync(command, args, { stdio: ["ignore", 2, 2], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" } });
+  const done = spawnSync(command, args, {
+    stdio: ["ignore", 2, 2],
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
+  });
   if (done.error !== undefined) fail(`${command} could not be run: ${done.error.message}`);
   if (done.status !== 0) fail(`${command} failed with exit code ${done.status}; is ${mirror} reachable?`);
 }

@@ -17,7 +17,8 @@ const binaries = process.argv.length > 2 ? process.argv.slice(2) : ["qemu-system
 for (const binary of binaries) {
   const { version, entries } = await fetchQemuSchema(binary);
   const found = series.find(({ isOfSeries }) => isOfSeries(version));
-  if (found === undefined) throw new Error(`${binary} is QEMU ${version}; types are kept for 7.2 and 10.0 only.`);
+  if (found === undefined)
+    throw new Error(`${binary} is QEMU ${version}; types are kept for 7.2 and 10.0 only.`);
   const file = fileURLToPath(new URL(`../src/generated/qmp-${found.name}.ts`, import.meta.url));
   writeFileSync(file, renderTypes(entries, found.name));
   process.stdout.write(`${file}: from QEMU ${version}\n`);

@@ -6,7 +6,12 @@ export type SchemaEntry = { name: string } & (
   | { "meta-type": "builtin"; "json-type": string }
   | { "meta-type": "enum"; values: string[] }
   | { "meta-type": "array"; "element-type": string }
-  | { "meta-type": "object"; members: SchemaMember[]; tag?: string; variants?: { case: string; type: string }[] }
+  | {
+      "meta-type": "object";
+      members: SchemaMember[];
+      tag?: string;
+      variants?: { case: string; type: string }[];
+    }
   | { "meta-type": "alternate"; members: { type: string }[] }
   | { "meta-type": "command"; "arg-type": string; "ret-type": string; "allow-oob"?: boolean }
   | { "meta-type": "event"; "arg-type": string }
@@ -24,12 +29,17 @@ export async function fetchQemuSchema(binary: string): Promise<QemuSchema> {
     timeout: 20_000,
   });
   child.stdin.end(
-    ["qmp_capabilities", "query-qmp-schema", "quit"].map((execute) => `${JSON.stringify({ execute })}\n`).join(""),
+    ["qmp_capabilities", "query-qmp-schema", "quit"]
+      .map((execute) => `${JSON.stringify({ execute })}\n`)
+      .join(""),
   );
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
   await once(child, "close");
-  const messages = output.split("\n").filter((line) => line.trim() !== "").map((line) => JSON.parse(line));
+  const messages = output
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line));
   const { major, minor, micro } = messages[0].QMP.version.qemu;
   const entries = messages.find((message) => Array.isArray(message.return))?.return;
   if (entries === undefined) throw new Error(`${binary} did not answer query-qmp-schema.`);

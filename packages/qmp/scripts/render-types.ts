@@ -25,8 +25,12 @@ export function renderTypes(entries: readonly SchemaEntry[], series: string): st
   const byName: Entries = new Map(entries.map((entry) => [entry.name, entry]));
   const named = entries.map((entry) => renderNamed(byName, entry)).filter((text) => text !== "");
   const ordered = entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  const commands = ordered.flatMap((entry) => (entry["meta-type"] === "command" ? [renderCommand(byName, entry)] : []));
-  const events = ordered.flatMap((entry) => (entry["meta-type"] === "event" ? [renderEvent(byName, entry)] : []));
+  const commands = ordered.flatMap((entry) =>
+    entry["meta-type"] === "command" ? [renderCommand(byName, entry)] : [],
+  );
+  const events = ordered.flatMap((entry) =>
+    entry["meta-type"] === "event" ? [renderEvent(byName, entry)] : [],
+  );
   const suffix = series.replace(/\W/g, "_");
   return [
     `// Generated from QEMU ${series}'s own schema by packages/qmp/scripts/generate.ts. Do not edit.`,
@@ -60,7 +64,10 @@ function renderEvent(byName: Entries, entry: Extract<SchemaEntry, { "meta-type":
 function renderNamed(byName: Entries, entry: SchemaEntry): string {
   switch (entry["meta-type"]) {
     case "enum":
-      return `type T${entry.name} = ${[...entry.values].sort().map((value) => JSON.stringify(value)).join(" | ")};`;
+      return `type T${entry.name} = ${[...entry.values]
+        .sort()
+        .map((value) => JSON.stringify(value))
+        .join(" | ")};`;
     case "alternate":
       return `type T${entry.name} = ${entry.members.map((member) => reference(byName, member.type)).join(" | ")};`;
     case "object":
@@ -81,7 +88,10 @@ function renderObject(byName: Entries, entry: Extract<SchemaEntry, { "meta-type"
     const own = `{ ${JSON.stringify(tag)}: ${JSON.stringify(value)} }`;
     return type === undefined ? own : `(${own} & ${reference(byName, type)})`;
   });
-  return `${renderMembers(byName, entry.members.filter((member) => member.name !== tag))} & (${cases.join(" | ")})`;
+  return `${renderMembers(
+    byName,
+    entry.members.filter((member) => member.name !== tag),
+  )} & (${cases.join(" | ")})`;
 }
 
 function renderMembers(byName: Entries, members: readonly SchemaMember[]): string {

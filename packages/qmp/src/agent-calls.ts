@@ -38,7 +38,9 @@ export async function readAgentInfo(agent: AgentSession, signal: AbortSignal): P
   const commands = list(info["supported_commands"], 1_000).map(record);
   return {
     version: text(info["version"]),
-    commands: commands.filter((command) => command["enabled"] === true).map((command) => text(command["name"])),
+    commands: commands
+      .filter((command) => command["enabled"] === true)
+      .map((command) => text(command["name"])),
   };
 }
 
@@ -46,7 +48,11 @@ export async function readAgentInfo(agent: AgentSession, signal: AbortSignal): P
  * Runs a program in the guest to its end. When the deadline passes or the signal fires, the program goes on in the
  * guest: the agent has no way to end it.
  */
-export async function execInGuest(agent: AgentSession, exec: GuestExec, signal: AbortSignal): Promise<GuestExecResult> {
+export async function execInGuest(
+  agent: AgentSession,
+  exec: GuestExec,
+  signal: AbortSignal,
+): Promise<GuestExecResult> {
   const deadline = {
     ms: exec.timeoutMs,
     code: "vm.agent_unavailable",
@@ -88,7 +94,10 @@ function execResult(status: Record<string, unknown>): GuestExecResult {
 }
 
 /** Resolves with the guest's own view of its network; at most 256 interfaces with 64 addresses each. */
-export async function readGuestInterfaces(agent: AgentSession, signal: AbortSignal): Promise<GuestInterface[]> {
+export async function readGuestInterfaces(
+  agent: AgentSession,
+  signal: AbortSignal,
+): Promise<GuestInterface[]> {
   const reply = await agent.call("guest-network-get-interfaces", {}, {}, signal);
   return list(reply, 256).map((item) => {
     const face = record(item);
@@ -96,11 +105,13 @@ export async function readGuestInterfaces(agent: AgentSession, signal: AbortSign
     return {
       name: text(face["name"]),
       mac: typeof mac === "string" ? text(mac) : undefined,
-      addresses: list(face["ip-addresses"] ?? [], 64).map(record).map((address) => ({
-        address: text(address["ip-address"]),
-        family: address["ip-address-type"] === "ipv6" ? ("ipv6" as const) : ("ipv4" as const),
-        prefix: integer(address["prefix"]),
-      })),
+      addresses: list(face["ip-addresses"] ?? [], 64)
+        .map(record)
+        .map((address) => ({
+          address: text(address["ip-address"]),
+          family: address["ip-address-type"] === "ipv6" ? ("ipv6" as const) : ("ipv4" as const),
+          prefix: integer(address["prefix"]),
+        })),
     };
   });
 }
@@ -111,11 +122,19 @@ export async function setGuestTime(agent: AgentSession, nowMs: number, signal: A
 }
 
 /** Freezes the guest's file systems; answers how many. The caller thaws, whatever happens. */
-export async function freezeGuest(agent: AgentSession, timeoutMs: number, signal: AbortSignal): Promise<number> {
+export async function freezeGuest(
+  agent: AgentSession,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<number> {
   return integer(await agent.call("guest-fsfreeze-freeze", {}, { timeoutMs }, signal));
 }
 
-export async function thawGuest(agent: AgentSession, timeoutMs: number, signal: AbortSignal): Promise<number> {
+export async function thawGuest(
+  agent: AgentSession,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<number> {
   return integer(await agent.call("guest-fsfreeze-thaw", {}, { timeoutMs }, signal));
 }
 
@@ -126,7 +145,11 @@ const refusalWithinMs = 1_000;
  * Asks the guest to shut down or reboot. Resolves when the request was sent and not refused; that the guest obeys is
  * for QEMU's events to tell.
  */
-export async function shutDownGuest(agent: AgentSession, mode: "powerdown" | "reboot", signal: AbortSignal): Promise<void> {
+export async function shutDownGuest(
+  agent: AgentSession,
+  mode: "powerdown" | "reboot",
+  signal: AbortSignal,
+): Promise<void> {
   await pingAgent(agent, 5_000, signal);
   try {
     await agent.call("guest-shutdown", { mode }, { timeoutMs: refusalWithinMs }, signal);
@@ -136,12 +159,19 @@ export async function shutDownGuest(agent: AgentSession, mode: "powerdown" | "re
 }
 
 /** True if the agent would carry the command out. */
-export async function agentSupports(agent: AgentSession, command: AgentCommandName, signal: AbortSignal): Promise<boolean> {
+export async function agentSupports(
+  agent: AgentSession,
+  command: AgentCommandName,
+  signal: AbortSignal,
+): Promise<boolean> {
   return (await readAgentInfo(agent, signal)).commands.includes(command);
 }
 
 function nonsense(): Fault {
-  return new Fault("vm.agent_unavailable", "The guest agent's answer makes no sense; check the agent in the guest.");
+  return new Fault(
+    "vm.agent_unavailable",
+    "The guest agent's answer makes no sense; check the agent in the guest.",
+  );
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -8,10 +8,19 @@ export type AgentCommands = {
   "guest-ping": { arguments: Empty; returns: unknown };
   "guest-info": {
     arguments: Empty;
-    returns: { version: string; supported_commands: { name: string; enabled: boolean; "success-response": boolean }[] };
+    returns: {
+      version: string;
+      supported_commands: { name: string; enabled: boolean; "success-response": boolean }[];
+    };
   };
   "guest-exec": {
-    arguments: { path: string; arg?: string[]; env?: string[]; "input-data"?: string; "capture-output"?: boolean };
+    arguments: {
+      path: string;
+      arg?: string[];
+      env?: string[];
+      "input-data"?: string;
+      "capture-output"?: boolean;
+    };
     returns: { pid: number };
   };
   "guest-exec-status": { arguments: { pid: number }; returns: AgentExecStatus };
@@ -21,21 +30,39 @@ export type AgentCommands = {
   "guest-get-time": { arguments: Empty; returns: number };
   "guest-set-time": { arguments: { time?: number | bigint }; returns: unknown };
   "guest-get-users": { arguments: Empty; returns: { user: string; "login-time": number; domain?: string }[] };
-  "guest-set-user-password": { arguments: { username: string; password: string; crypted: boolean }; returns: unknown };
+  "guest-set-user-password": {
+    arguments: { username: string; password: string; crypted: boolean };
+    returns: unknown;
+  };
   "guest-get-fsinfo": {
     arguments: Empty;
-    returns: { name: string; mountpoint: string; type: string; "used-bytes"?: number; "total-bytes"?: number }[];
+    returns: {
+      name: string;
+      mountpoint: string;
+      type: string;
+      "used-bytes"?: number;
+      "total-bytes"?: number;
+    }[];
   };
   "guest-fsfreeze-status": { arguments: Empty; returns: "thawed" | "frozen" };
   "guest-fsfreeze-freeze": { arguments: Empty; returns: number };
   "guest-fsfreeze-thaw": { arguments: Empty; returns: number };
   "guest-fstrim": { arguments: { minimum?: number }; returns: unknown };
-  "guest-get-vcpus": { arguments: Empty; returns: { "logical-id": number; online: boolean; "can-offline"?: boolean }[] };
+  "guest-get-vcpus": {
+    arguments: Empty;
+    returns: { "logical-id": number; online: boolean; "can-offline"?: boolean }[];
+  };
   "guest-set-vcpus": { arguments: { vcpus: { "logical-id": number; online: boolean }[] }; returns: number };
   "guest-shutdown": { arguments: { mode: "halt" | "powerdown" | "reboot" }; returns: never };
   "guest-file-open": { arguments: { path: string; mode: "r" | "w" | "a" }; returns: number };
-  "guest-file-read": { arguments: { handle: number; count?: number }; returns: { count: number; "buf-b64": string; eof: boolean } };
-  "guest-file-write": { arguments: { handle: number; "buf-b64": string }; returns: { count: number; eof: boolean } };
+  "guest-file-read": {
+    arguments: { handle: number; count?: number };
+    returns: { count: number; "buf-b64": string; eof: boolean };
+  };
+  "guest-file-write": {
+    arguments: { handle: number; "buf-b64": string };
+    returns: { count: number; eof: boolean };
+  };
   "guest-file-close": { arguments: { handle: number }; returns: unknown };
 };
 

@@ -170,7 +170,11 @@ class Session implements AgentSession {
 
   async #connect(signal: AbortSignal): Promise<Socket> {
     if (this.#socket !== undefined) return this.#socket;
-    const deadline = { ms: 2_000, code: "vm.agent_unavailable", message: "The VM has no agent channel to connect to." } as const;
+    const deadline = {
+      ms: 2_000,
+      code: "vm.agent_unavailable",
+      message: "The VM has no agent channel to connect to.",
+    } as const;
     const socket = await withDeadline(deadline, signal, (inner) => connectUnix(this.#socketPath, inner));
     this.#isSynced = false;
     this.#framer.clear();
@@ -237,7 +241,9 @@ function readReply(line: Buffer): Reply | undefined {
   const error = message["error"];
   if (typeof error !== "object" || error === null) return undefined;
   const text = (value: unknown) => String(value).slice(0, 1_000);
-  return { error: { class: text("class" in error && error.class), desc: text("desc" in error && error.desc) } };
+  return {
+    error: { class: text("class" in error && error.class), desc: text("desc" in error && error.desc) },
+  };
 }
 
 function parseRecord(bytes: Buffer): Record<string, unknown> | undefined {

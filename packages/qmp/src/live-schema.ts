@@ -27,21 +27,30 @@ export function readLiveSchema(reply: unknown): LiveSchema {
   const is = (name: string, meta: string) => byName.get(name)?.["meta-type"] === meta;
   const resolve = (command: string, path: string) => {
     const start = is(command, "command") ? byName.get(command)?.["arg-type"] : undefined;
-    return path.split(".").reduce<string[]>((types, name) => types.flatMap((type) => memberTypes(byName, type, name)), start === undefined ? [] : [start]);
+    return path
+      .split(".")
+      .reduce<string[]>(
+        (types, name) => types.flatMap((type) => memberTypes(byName, type, name)),
+        start === undefined ? [] : [start],
+      );
   };
   return {
     hasCommand: (command) => is(command, "command"),
     hasEvent: (event) => is(event, "event"),
     hasArgument: (command, path) => resolve(command, path).length > 0,
     hasArgumentValue: (command, path, value) =>
-      resolve(command, path).some((type) => shapes(byName, type).some((entry) => entry.values?.includes(value) ?? false)),
+      resolve(command, path).some((type) =>
+        shapes(byName, type).some((entry) => entry.values?.includes(value) ?? false),
+      ),
   };
 }
 
 /** The types that a member of this name has in any variant of an object; looks through arrays and alternates. */
 function memberTypes(byName: ReadonlyMap<string, Entry>, type: string, name: string): string[] {
   return shapes(byName, type).flatMap((entry) => [
-    ...(entry.members ?? []).flatMap((member) => (member.name === name && member.type !== undefined ? [member.type] : [])),
+    ...(entry.members ?? []).flatMap((member) =>
+      member.name === name && member.type !== undefined ? [member.type] : [],
+    ),
     ...(entry.variants ?? []).flatMap((variant) => memberTypes(byName, variant.type, name)),
   ]);
 }

@@ -41,7 +41,9 @@ export class PendingCalls {
   }
 
   /** The call that a reply answers, now no longer pending; undefined when its caller gave up or never was. */
-  take(id: unknown): { resolve: (value: unknown) => void; reject: (reason: unknown) => void; command: string } | undefined {
+  take(
+    id: unknown,
+  ): { resolve: (value: unknown) => void; reject: (reason: unknown) => void; command: string } | undefined {
     if (typeof id !== "number") return undefined;
     const found = this.#sent.get(id);
     this.#sent.delete(id);
@@ -90,5 +92,7 @@ function release(pending: Pending): void {
 }
 
 function timeoutFault({ command, timeoutMs }: Call): Fault {
-  return new Fault("qmp.timeout", `QEMU did not answer ${command} within ${timeoutMs} ms.`, { details: { command, timeoutMs } });
+  return new Fault("qmp.timeout", `QEMU did not answer ${command} within ${timeoutMs} ms.`, {
+    details: { command, timeoutMs },
+  });
 }

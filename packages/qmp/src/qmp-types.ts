@@ -16,7 +16,9 @@ export type QmpEventName = keyof Events;
 export type QmpEventData<N extends QmpEventName> = Events[N];
 
 /** Something QEMU reported by itself; narrows by `event`. A QEMU newer than our types may send others. */
-export type QmpEvent = { [N in QmpEventName]: { event: N; data: Events[N]; timestampMs: number } }[QmpEventName];
+export type QmpEvent = {
+  [N in QmpEventName]: { event: N; data: Events[N]; timestampMs: number };
+}[QmpEventName];
 
 export type QmpGreeting = {
   version: { major: number; minor: number; micro: number; package: string };

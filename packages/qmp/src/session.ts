@@ -98,7 +98,9 @@ class Session implements QmpSession {
     this.#socket = socket;
     this.#options = options;
     this.#calls = new PendingCalls((line) => socket.write(line));
-    this.#fanOut = new EventFanOut(() => new Fault("qmp.overflow", "QEMU's events came faster than they were read."));
+    this.#fanOut = new EventFanOut(
+      () => new Fault("qmp.overflow", "QEMU's events came faster than they were read."),
+    );
     this.#greeted.promise.catch(() => {}); // negotiate reports it; a session may end before it looks
     if (options.onEvent !== undefined) this.#fanOut.listen(options.onEvent);
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -150,10 +152,16 @@ class Session implements QmpSession {
     const { major, minor, micro, package: build } = this.greeting.version;
     const key = `${major}.${minor}.${micro} ${build}`;
     // Sessions share the answer, so no single caller's signal may end the question.
-    const asked = cache.get(key) ?? this.execute("query-qmp-schema", {}, {}, new AbortController().signal).then(readLiveSchema);
+    const asked =
+      cache.get(key) ??
+      this.execute("query-qmp-schema", {}, {}, new AbortController().signal).then(readLiveSchema);
     cache.set(key, asked);
     asked.catch(() => cache.delete(key)); // the next caller asks again
-    const deadline = { ms: defaultTimeoutMs, code: "qmp.timeout", message: "QEMU did not tell what it can do in time." } as const;
+    const deadline = {
+      ms: defaultTimeoutMs,
+      code: "qmp.timeout",
+      message: "QEMU did not tell what it can do in time.",
+    } as const;
     return withDeadline(deadline, signal, () => asked);
   }
 
@@ -175,9 +183,13 @@ class Session implements QmpSession {
     this.#socket.destroy();
     this.#framer.clear();
     const tail = reason === "disposed" ? "" : await stderrTail(this.#options.stderrTail);
-    const fault = new Fault("qmp.closed", `The conversation with QEMU is over: ${sentence}.${tail && ` Its last words: ${tail}`}`, {
-      details: { reason },
-    });
+    const fault = new Fault(
+      "qmp.closed",
+      `The conversation with QEMU is over: ${sentence}.${tail && ` Its last words: ${tail}`}`,
+      {
+        details: { reason },
+      },
+    );
     this.#fault = fault;
     this.#greeted.reject(fault);
     this.#calls.endAll(fault);
@@ -219,9 +231,17 @@ class Session implements QmpSession {
     if (id === undefined) throw new SyntaxError(`QEMU could not read a command: ${String(error["desc"])}`);
     const call = this.#calls.take(id);
     call?.reject(
-      new Fault("qmp.refused", `QEMU refused ${call.command}: ${String(error["desc"])}.`.replace(/\.\.$/, "."), {
-        details: { command: call.command, class: String(error["class"]), description: String(error["desc"]) },
-      }),
+      new Fault(
+        "qmp.refused",
+        `QEMU refused ${call.command}: ${String(error["desc"])}.`.replace(/\.\.$/, "."),
+        {
+          details: {
+            command: call.command,
+            class: String(error["class"]),
+            description: String(error["desc"]),
+          },
+        },
+      ),
     );
   }
 }
