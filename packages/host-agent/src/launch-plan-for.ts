@@ -4,6 +4,7 @@ import type { VmRecord } from "@serai/model/vm";
 import type { CompleteDisk } from "@serai/model/vm-spec";
 import type { ImageLibrary, StoredImage } from "@serai/storage/image-library";
 import type { Pool } from "@serai/storage/pool";
+import { assertId } from "./trusted-intents.ts";
 
 type Stores = { pool: Pool; images: ImageLibrary };
 
@@ -73,6 +74,7 @@ const baseOf = async (disk: CompleteDisk, images: ImageLibrary, signal: AbortSig
   disk.image === undefined ? undefined : held(disk.image, images, signal);
 
 async function held(id: string, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage> {
+  assertId(id);
   const image = await images.find(id, signal);
   if (image === undefined) throw new Fault("image.not_ready", `Image ${id} is not on this host yet; wait until it is ready.`);
   return image;

@@ -43,18 +43,18 @@ const idCheck = Compile(IdSchema);
 export function trustedIntents(source: IntentSource): Intents {
   return {
     vm(id) {
-      const record = parse(source.vm(id)) as VmRecord | undefined;
+      const record = parse(source.vm(id));
       if (record === undefined) return undefined;
-      const spec = record.spec as Record<string, unknown> | undefined;
-      const isComplete = required.every((field) => spec?.[field] !== undefined);
-      if (!vmCheck.Check(record) || !isComplete || record.id !== id) throw refused("VM", id);
-      return record;
+      if (!vmCheck.Check(record) || record.id !== id || required.some((field) => record.spec[field] === undefined)) {
+        throw refused("VM", id);
+      }
+      return record as VmRecord;
     },
     image(id) {
-      const record = parse(source.image(id)) as ImageRecord | undefined;
+      const record = parse(source.image(id));
       if (record === undefined) return undefined;
       if (!imageCheck.Check(record) || record.id !== id) throw refused("image", id);
-      return record;
+      return record as ImageRecord;
     },
     vmIds: () => new Set(source.vmIds().filter((id) => idCheck.Check(id))),
     imageIds: () => new Set(source.imageIds().filter((id) => idCheck.Check(id))),

@@ -1,7 +1,6 @@
 import { chmod, chown, mkdir, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "@serai/kit/fault";
-import { newId } from "@serai/kit/id";
 import type { Pool, VolumeWish } from "../pool.ts";
 import { runTool } from "../run-tool.ts";
 
@@ -42,7 +41,9 @@ export function directoryPool(name: string, directory: string): Pool {
           { details: { pool: name, availableBytes, marginBytes } },
         );
       }
-      const temporary = join(folder(wish.vm), `${newId("tmp")}.part`);
+      // One name per disk, so that what a crash left behind is replaced, not added to.
+      const temporary = join(folder(wish.vm), `${wish.disk}.part`);
+      await rm(temporary, { force: true });
       try {
         await create(temporary, wish, signal);
         if (wish.owner !== undefined) await chown(temporary, wish.owner.uid, wish.owner.gid);
