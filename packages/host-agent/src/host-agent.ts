@@ -5,6 +5,7 @@ import { AsyncQueue } from "@serai/kit/async-queue";
 import { timestamp } from "@serai/kit/clock";
 import { errorChain, Fault } from "@serai/kit/fault";
 import { probeAccelerator } from "@serai/hypervisor/accelerator/probe";
+import { execInVm } from "@serai/hypervisor/exec-in-vm";
 import { findQemu, type QemuInfo } from "@serai/hypervisor/qemu-info";
 import { openVmDriver, type VmDriver } from "@serai/hypervisor/vm-driver";
 import type { HostReport, HostUsage } from "@serai/model/host";
@@ -156,7 +157,7 @@ class OpenHost implements HostAgent {
 
   async exec(vm: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
     const driver = await this.#running(vm);
-    return driver.agent().exec(request, signal);
+    return execInVm(driver.agent(), request, signal);
   }
 
   async screenshot(vm: string, signal: AbortSignal): Promise<Uint8Array> {
