@@ -75,6 +75,8 @@ export const faultKinds = {
   "qmp.timeout": "timeout",
   "qmp.overflow": "unavailable",
   "linux.refused": "unsupported",
+  "process.still_running": "timeout",
+  "file.locked": "conflict",
   "setup.failed": "unavailable",
 } as const satisfies Record<string, FaultKind>;
 
