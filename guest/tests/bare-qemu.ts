@@ -66,17 +66,15 @@ export class BareQemu implements AsyncDisposable {
 
   /** The guest agent, once it has answered. */
   async agent(signal: AbortSignal): Promise<JsonLines> {
-    this.#agent ??= await JsonLines.connect(join(this.#dir, "agent"), signal);
-    for (;;) {
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(300)]);
-      this.#agent.send(Buffer.from([0xff]));
-      try {
-        await this.#agent.call("guest-ping", {}, patience);
-        return this.#agent;
-      } catch (error) {
-        if (signal.aborted) throw new Error(`the agent did not answer; serial: ${this.serial.slice(-2000)}`, { cause: error });
-      }
+    if (this.#agent === undefined) {
+      // what is sent before the guest opens its port waits in the socket, so one question is enough
+      const agent = await JsonLines.connect(join(this.#dir, "agent"), signal);
+      await agent.synchronize(signal).catch((cause: unknown) => {
+        throw new Error(`the agent did not answer; the serial port said ${this.serial.slice(-1000)}`, { cause });
+      });
+      this.#agent = agent;
     }
+    return this.#agent;
   }
 
   /** Runs a shell command in the guest; resolves to its output and exit code. */

@@ -41,8 +41,13 @@ export class JsonLines {
     }
   }
 
-  send(bytes: Uint8Array): void {
-    this.#socket.write(bytes);
+  /** Brings the guest agent's stream into step: what was asked before and not answered yet is dropped. */
+  async synchronize(signal: AbortSignal): Promise<void> {
+    const id = Math.floor(Math.random() * 2 ** 31);
+    const sync = JSON.stringify({ execute: "guest-sync-delimited", arguments: { id } });
+    this.#socket.write(Buffer.concat([Buffer.from([0xff]), Buffer.from(`${sync}\n`)]));
+    const answer = () => this.#replies.splice(0).find((reply) => reply["return"] === id);
+    await until(() => "the agent's synchronisation", answer, signal);
   }
 
   /** Sends one command and returns what it returned. */
