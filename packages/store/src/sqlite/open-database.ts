@@ -93,18 +93,26 @@ function configure(database: DatabaseSync): void {
 /** Builds the database under another name first: what has the real name is whole, or damaged, never half made. */
 function create(path: string): void {
   const draft = `${path}.new`;
-  for (const rest of [draft, `${draft}-wal`, `${draft}-shm`, `${draft}-journal`])
-    rmSync(rest, { force: true });
-  const database = new DatabaseSync(draft);
+  removeDraft(draft);
   try {
-    chmodSync(draft, 0o600);
-    database.exec(`PRAGMA journal_mode = WAL; BEGIN; ${schema} COMMIT;`);
-  } finally {
-    database.close();
+    const database = new DatabaseSync(draft);
+    try {
+      chmodSync(draft, 0o600);
+      database.exec(`PRAGMA journal_mode = WAL; BEGIN; ${schema} COMMIT;`);
+    } finally {
+      database.close();
+    }
+    syncPath(draft);
+    renameSync(draft, path);
+    syncPath(dirname(path));
+  } catch (error) {
+    removeDraft(draft);
+    throw error;
   }
-  syncPath(draft);
-  renameSync(draft, path);
-  syncPath(dirname(path));
+}
+
+function removeDraft(draft: string): void {
+  for (const rest of ["", "-wal", "-shm", "-journal"]) rmSync(draft + rest, { force: true });
 }
 
 function syncPath(path: string): void {

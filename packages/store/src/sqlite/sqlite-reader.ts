@@ -23,8 +23,8 @@ export type SqliteReader = Disposable & {
  * Each call sees every transaction that was acknowledged before it. Throws `store.unavailable` while no process
  * has had the store open since it was last closed.
  *
- * Never writes and never makes a file: one that belongs to root would lock the writer out. Hence the shared
- * memory is opened read-only, and nothing is opened unless all three files exist.
+ * Never makes a file: one that belongs to root would lock the writer out. Hence another user's shared memory is
+ * opened read-only, and nothing is opened unless all three files exist.
  */
 export function openSqliteReader(path: string): SqliteReader {
   return new Reader(resolve(path));
@@ -92,7 +92,9 @@ type Connection = { database: DatabaseSync; files: string; get: StatementSync; r
 
 function connect(path: string, files: string): Connection {
   const url = pathToFileURL(path);
-  url.searchParams.set("readonly_shm", "1");
+  // Only for another user's files: within one process SQLite shares the mapping, so that a writer that opens the
+  // store after us would find it read-only.
+  if (statSync(path).uid !== process.geteuid?.()) url.searchParams.set("readonly_shm", "1");
   const database = new DatabaseSync(url, { readOnly: true, timeout: busyMs });
   try {
     database.exec("PRAGMA cache_size = -512; PRAGMA query_only = ON;");

@@ -102,6 +102,7 @@ export class WorkerLink {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), {
       workerData: this.#options,
       resourceLimits,
+      execArgv: [], // the flags our process was started with are not meant for it
       name: "serai-store",
     });
     worker.on("message", (message: WorkerMessage) => this.#receive(message));
