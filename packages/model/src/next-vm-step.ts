@@ -1,5 +1,5 @@
 import { delayBeforeRestartMs } from "./restart-back-off.ts";
-import type { VmRecord, VmStatus } from "./vm.ts";
+import type { ExitCause, VmRecord, VmStatus } from "./vm.ts";
 
 export type VmStep =
   | { do: "none" }
@@ -45,10 +45,12 @@ const wantsProcess = (record: VmRecord): boolean =>
 function whenAbsent(record: VmRecord, status: VmStatus, nowMs: number): VmStep {
   if (record.isDeleting) return { do: "remove" };
   if (!wantsProcess(record)) {
-    return status.sighting.provisionedGeneration > 0 ? none : { do: "provision" };
+    if (status.sighting.provisionedGeneration === 0) return { do: "provision" };
+    // It ended before it could be suspended.
+    return record.power === "suspended" ? { do: "accept_stop" } : none;
   }
   const { exit } = status.sighting;
-  if (exit !== undefined && exit.at !== status.handledExitAt) {
+  if (exit !== undefined && exit.at !== status.handledExitAt && exit.generation >= (record.startGeneration ?? 0)) {
     const verdict = afterExit(record, status, nowMs);
     if (verdict !== undefined) return verdict;
   }
@@ -58,14 +60,16 @@ function whenAbsent(record: VmRecord, status: VmStatus, nowMs: number): VmStep {
 
 /** An end nobody asked for, judged once; undefined when it should simply be started. */
 function afterExit(record: VmRecord, status: VmStatus, nowMs: number): VmStep | undefined {
-  const exit = status.sighting.exit;
-  if (exit === undefined || exit.cause === "requested" || exit.cause === "host_reboot") return undefined;
-  const policy = policyFor(record, exit.cause);
+  const { exit, trouble } = status.sighting;
+  // A guest in trouble is ended by us; what counts is the trouble.
+  const cause = exit?.cause === "requested" && trouble !== undefined ? trouble.kind : exit?.cause;
+  if (cause === undefined || cause === "requested" || cause === "host_reboot") return undefined;
+  const policy = policyFor(record, cause);
   if (policy !== "restart") return { do: "accept_stop" };
   return { do: "schedule_restart", atMs: nowMs + delayBeforeRestartMs(status.restarts) };
 }
 
-function policyFor(record: VmRecord, cause: string) {
+function policyFor(record: VmRecord, cause: ExitCause) {
   const { policy } = record.spec;
   if (cause === "guest_shutdown") return policy.onShutdown;
   if (cause === "guest_panic") return policy.onPanic;

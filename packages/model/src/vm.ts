@@ -21,6 +21,11 @@ export type VmRecord = {
   stop: { isForced: boolean; deadlineAt?: string };
   /** Rises with each reset asked for; the host performs the difference once. */
   resetCount: number;
+  /**
+   * The generation of the latest request to start it. The end of a process of an older generation was before
+   * that request, and is no reason to apply an exit policy.
+   */
+  startGeneration?: number;
   /** True from the DELETE on, until the host has removed all that belongs to the VM. */
   isDeleting: boolean;
   host: string;
