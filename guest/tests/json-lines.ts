@@ -59,6 +59,11 @@ export class JsonLines {
     return reply["return"];
   }
 
+  /** Sends a command that is not answered: `guest-shutdown` ends the one who would. */
+  tell(execute: string, args: Json): void {
+    this.#socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
+  }
+
   close(): void {
     this.#socket.destroy();
   }
