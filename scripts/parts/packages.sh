@@ -96,12 +96,11 @@ lock_holder() {
   grep -oE 'process [0-9]+ \([^)]*\)' "$1" | head -n 1 | grep . || echo 'another process'
 }
 
-# Shows what apt is doing: one line for each package that is fetched or set up.
+# Shows how far apt is: a line for every tenth package that is fetched or set up.
 follow_apt() {
-  local log=$1
-  tail -n +1 -s 0.2 -F --pid=$$ "$log" 2>/dev/null |
-    grep --line-buffered -oE '^(Get:[0-9]+ .*|Setting up [^ ]+.*)$' |
-    sed -u -E 's/^Get:([0-9]+) [^ ]+ [^ ]+ [^ ]+ ([^ ]+) .*(\[.*\])$/    fetch \2 \3/; s/^Setting up ([^ ]+).*/    set up \1/'
+  tail -n +1 -s 0.2 -F --pid=$$ "$1" 2>/dev/null | awk '
+    /^Get:/ && ++fetched % 10 == 0 { print "    " fetched " packages fetched…"; fflush() }
+    /^Setting up / && ++ready % 10 == 0 { print "    " ready " packages set up…"; fflush() }'
 }
 
 install_by_apt() {

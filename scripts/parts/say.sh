@@ -31,6 +31,9 @@ explain() {
   if grep -qiE 'temporary failure resolving|could not resolve|could not connect|cannot initiate the connection|network is unreachable|connection timed out|failed to fetch|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|EHOSTUNREACH' "$log"; then
     fail "The network did not answer while $subject; check the connection (or the proxy) and run this again."
   fi
+  if grep -qE 'SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF|certificate verif' "$log"; then
+    fail "The certificate of the server was not trusted while $subject; a proxy that inspects traffic needs its certificate named in NODE_EXTRA_CA_CERTS and known to the system."
+  fi
   tail -n 20 "$log" >&2
   fail "Something unforeseen went wrong while $subject; the lines above are its own words."
 }

@@ -189,6 +189,16 @@ test("npm without a network is one sentence", async () => {
   );
 });
 
+test("a proxy that breaks open TLS is named as the cause", async () => {
+  using machine = sandbox();
+  machine.command("npm", `echo "npm error code SELF_SIGNED_CERT_IN_CHAIN" >&2; exit 1`);
+
+  assertRefused(
+    await machine.run("scripts/setup"),
+    /certificate of the server was not trusted.*NODE_EXTRA_CA_CERTS/,
+  );
+});
+
 test("a full disk is seen before anything is installed", async () => {
   using machine = sandbox();
   machine.command("df", 'echo head; echo "disk 1000 990 10 99% /"');
