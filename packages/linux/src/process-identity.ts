@@ -121,6 +121,7 @@ function isDead({ state, threads }: Stat): boolean {
   return state === "X" || (state === "Z" && threads <= 1);
 }
 
-function bootId(): string {
+/** Differs after every boot of this machine. */
+export function bootId(): string {
   return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
 }

@@ -176,6 +176,10 @@ class Session implements AgentSession {
       message: "The VM has no agent channel to connect to.",
     } as const;
     const socket = await withDeadline(deadline, signal, (inner) => connectUnix(this.#socketPath, inner));
+    if (this.#isDisposed) {
+      socket.destroy();
+      throw unavailable("The VM is no longer managed here.");
+    }
     this.#isSynced = false;
     this.#framer.clear();
     this.#socket = socket;
