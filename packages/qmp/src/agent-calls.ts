@@ -1,6 +1,6 @@
 import { delay, withDeadline } from "@serai/kit/deadline";
 import { Fault, isFault } from "@serai/kit/fault";
-import type { AgentCommandName, AgentArguments } from "./agent-commands.ts";
+import type { AgentArguments } from "./agent-commands.ts";
 import type { AgentSession } from "./agent-session.ts";
 
 /** What the guest says is checked here for shape and size, because a guest may say anything. */
@@ -156,15 +156,6 @@ export async function shutDownGuest(
   } catch (error) {
     if (!isFault(error, "vm.agent_unavailable")) throw error;
   }
-}
-
-/** True if the agent would carry the command out. */
-export async function agentSupports(
-  agent: AgentSession,
-  command: AgentCommandName,
-  signal: AbortSignal,
-): Promise<boolean> {
-  return (await readAgentInfo(agent, signal)).commands.includes(command);
 }
 
 function nonsense(): Fault {

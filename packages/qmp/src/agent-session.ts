@@ -4,7 +4,7 @@ import { withDeadline } from "@serai/kit/deadline";
 import { Fault } from "@serai/kit/fault";
 import type { AgentArguments, AgentCommandName, AgentReturns } from "./agent-commands.ts";
 import { connectUnix } from "./connect-unix.ts";
-import { LineFramer } from "./line-framer.ts";
+import { LineFramer, LineTooLong } from "./line-framer.ts";
 import { parseQmpJson, stringifyQmpJson } from "./qmp-json.ts";
 
 /** The agent keeps up to 16 MiB each of a program's output and errors, and sends both in base64 in one line. */
@@ -210,10 +210,10 @@ class Session implements AgentSession {
     }
     this.#receivedBytes += chunk.length;
     try {
-      if (this.#receivedBytes > callLimitBytes) throw new RangeError("too much for one call");
+      if (this.#receivedBytes > callLimitBytes) throw new LineTooLong("too much for one call");
       for (const line of this.#framer.push(chunk)) this.#reader?.line(line);
     } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
+      if (!(error instanceof LineTooLong)) throw error;
       this.#disconnect(unavailable("The guest agent sent too much that is not an answer."));
     }
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { LineFramer } from "./line-framer.ts";
+import { LineFramer, LineTooLong } from "./line-framer.ts";
 
 test("lines come out whole, wherever the stream is cut", () => {
   const line = fc.string({ unit: "grapheme", maxLength: 40 }).map((text) => text.replaceAll("\n", " "));
@@ -30,9 +30,9 @@ test("lines come out whole, wherever the stream is cut", () => {
 test("an endless line is refused at its limit, byte by byte or at once", () => {
   const slow = new LineFramer(5_000);
   for (let sent = 0; sent < 5_000; sent++) assert.deepEqual([...slow.push(Buffer.from("x"))], []);
-  assert.throws(() => [...slow.push(Buffer.from("x"))], RangeError);
+  assert.throws(() => [...slow.push(Buffer.from("x"))], LineTooLong);
   assert.equal(slow.heldBytes, 0);
 
   const fast = new LineFramer(5_000);
-  assert.throws(() => [...fast.push(Buffer.alloc(5_001, 0x78))], RangeError);
+  assert.throws(() => [...fast.push(Buffer.alloc(5_001, 0x78))], LineTooLong);
 });

@@ -1,8 +1,10 @@
 const newline = 0x0a;
 
+export class LineTooLong extends Error {}
+
 /**
  * Cuts a byte stream into lines whatever its chunk boundaries. A line longer than `limitBytes` throws
- * `RangeError`: the peer is not trusted, and an endless line must not eat our memory.
+ * {@link LineTooLong}: the peer is not trusted, and an endless line must not eat our memory.
  */
 export class LineFramer {
   readonly #limitBytes: number;
@@ -26,7 +28,7 @@ export class LineFramer {
       const piece = chunk.subarray(from, at === -1 ? undefined : at);
       if (this.#heldBytes + piece.length > this.#limitBytes) {
         this.clear();
-        throw new RangeError(`a line is longer than ${this.#limitBytes} bytes`);
+        throw new LineTooLong(`a line is longer than ${this.#limitBytes} bytes`);
       }
       if (at === -1) {
         if (piece.length > 0) this.#hold(piece);

@@ -3,7 +3,7 @@ import { withDeadline } from "@serai/kit/deadline";
 import { Fault } from "@serai/kit/fault";
 import { connectUnix } from "./connect-unix.ts";
 import { EventFanOut } from "./event-fan-out.ts";
-import { LineFramer } from "./line-framer.ts";
+import { LineFramer, LineTooLong } from "./line-framer.ts";
 import { readLiveSchema, type LiveSchema, type SchemaCache } from "./live-schema.ts";
 import { PendingCalls } from "./pending-calls.ts";
 import { parseQmpJson, stringifyQmpJson } from "./qmp-json.ts";
@@ -201,23 +201,22 @@ class Session implements QmpSession {
     try {
       for (const line of this.#framer.push(chunk)) {
         if (this.#end !== undefined) return;
-        const text = line.toString("utf8").trim();
-        if (text !== "") this.#handle(parseQmpJson(text));
+        const message = readMessage(line);
+        if (message !== undefined) this.#handle(message);
       }
     } catch (error) {
-      // A SyntaxError or a RangeError is the peer's; anything else is a bug of ours and must be seen.
-      if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+      // These two are the peer's doing; anything else is a bug of ours and must be seen.
+      if (!(error instanceof NotQmp || error instanceof LineTooLong)) throw error;
       void this.end("broken", `it sent what is not QMP (${error.message.slice(0, 120)})`);
     }
   }
 
-  #handle(message: unknown): void {
-    if (!isRecord(message)) throw new SyntaxError("a message is not an object");
+  #handle(message: Record<string, unknown>): void {
     if ("event" in message) return this.#fanOut.publish(readEvent(message));
     if ("QMP" in message) return this.#greet(message["QMP"]);
     if ("return" in message) return this.#calls.take(message["id"])?.resolve(message["return"]);
     if ("error" in message) return this.#refuse(message);
-    throw new SyntaxError("a message is neither greeting, reply nor event");
+    throw new NotQmp("a message is neither greeting, reply nor event");
   }
 
   #greet(greeting: unknown): void {
@@ -226,9 +225,9 @@ class Session implements QmpSession {
   }
 
   #refuse({ id, error }: Record<string, unknown>): void {
-    if (!isRecord(error)) throw new SyntaxError("an error is not an object");
+    if (!isRecord(error)) throw new NotQmp("an error is not an object");
     // An error without an id answers bytes that QEMU could not read; which call they were is not known.
-    if (id === undefined) throw new SyntaxError(`QEMU could not read a command: ${String(error["desc"])}`);
+    if (id === undefined) throw new NotQmp(`QEMU could not read a command: ${String(error["desc"])}`);
     const call = this.#calls.take(id);
     call?.reject(
       new Fault(
@@ -244,6 +243,22 @@ class Session implements QmpSession {
       ),
     );
   }
+}
+
+class NotQmp extends Error {}
+
+/** Undefined for an empty line. */
+function readMessage(line: Buffer): Record<string, unknown> | undefined {
+  const text = line.toString("utf8").trim();
+  if (text === "") return undefined;
+  let message: unknown;
+  try {
+    message = parseQmpJson(text);
+  } catch (error) {
+    throw new NotQmp(error instanceof Error ? error.message : "unreadable", { cause: error });
+  }
+  if (!isRecord(message)) throw new NotQmp("a message is not an object");
+  return message;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -7,10 +7,12 @@ import fc from "fast-check";
 import { isFault } from "@serai/kit/fault";
 import {
   execInGuest,
+  freezeGuest,
   pingAgent,
   readGuestInterfaces,
   setGuestTime,
   shutDownGuest,
+  thawGuest,
 } from "../src/agent-calls.ts";
 import { openAgentSession } from "../src/agent-session.ts";
 import { startFakePeer, type FakePeer, type Message, type Wire } from "./fake-peer.ts";
@@ -309,6 +311,16 @@ test("a shutdown is silent when it works and speaks when it is refused", async (
   await assert.rejects(shutDownGuest(agent, "powerdown", signal), (error) =>
     isFault(error, "vm.agent_refused"),
   );
+});
+
+test("file systems are frozen and thawed, and counted", async () => {
+  await using fake = await startFakeAgent(({ execute }) =>
+    execute === "guest-fsfreeze-freeze" ? 2 : '{"return": "two"}\n',
+  );
+  await using agent = openAgentSession(fake);
+
+  assert.equal(await freezeGuest(agent, 1_000, signal), 2);
+  await assert.rejects(thawGuest(agent, 50, signal), isUnavailable);
 });
 
 test("disposing ends calls in progress and in waiting", async () => {

@@ -14,7 +14,7 @@ const stopEvent = '{"timestamp": {"seconds": 12, "microseconds": 345678}, "event
 
 test("the greeting is read, capabilities are enabled, and replies find their calls in any order", async () => {
   const held: Message[] = [];
-  await using qemu = await startFakeQemu((message, wire) => {
+  await using qemu = await startFakeQemu((message) => {
     held.push(message);
     if (held.length < 5) return undefined;
     return held
