@@ -145,7 +145,7 @@ export const ImageViewSchema = Type.Object(
     id: text,
     name: text,
     kind: text,
-    source: Type.Object({ kind: text }, open),
+    source: Type.Object({ kind: text, name: Type.Optional(text), url: Type.Optional(text) }, open),
     phase: text,
     progress: Type.Optional(Type.Number()),
     receivedBytes: Type.Optional(count),
@@ -220,6 +220,7 @@ export const HostUsageSchema = Type.Object(
   },
   { $id: "HostUsage" },
 );
+export type HostUsageView = Static<typeof HostUsageSchema>;
 
 export const ExecResultSchema = Type.Object(
   {
