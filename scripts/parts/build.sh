@@ -2,9 +2,18 @@
 
 hash_of() { sha256sum "$@" | sha256sum | cut -d ' ' -f 1; }
 
+# follow_growth PID FOLDER: says every ten seconds how much is there, until the process ends.
+follow_growth() {
+  local ticks=0
+  while kill -0 "$1" 2>/dev/null; do
+    sleep 0.5
+    if ((++ticks % 20 == 0)); then say "    $(du -sm "$2" 2>/dev/null | cut -f 1) MB so far…"; fi
+  done
+}
+
 # Installs the npm packages when they are not the ones that the lock file names.
 ensure_npm_packages() {
-  local stamp=node_modules/.serai-lock want log
+  local stamp=node_modules/.serai-lock want log npm_pid
   want=$(hash_of package-lock.json)
   if [[ -x node_modules/.bin/node && -f $stamp && $(<"$stamp") == "$want" ]]; then return; fi
   # Installed by hand and newer than the lock file: npm's own record says so.
@@ -16,9 +25,10 @@ ensure_npm_packages() {
   need_space . 1200 "installing the npm packages"
   step "Installing npm packages into node_modules (about 700 MB, nothing outside this folder)…"
   log=$(mktemp)
-  if ! npm ci --no-audit --no-fund --loglevel=error --progress=false </dev/null >"$log" 2>&1; then
-    explain "$log" "installing npm packages"
-  fi
+  npm ci --no-audit --no-fund --loglevel=error --progress=false </dev/null >"$log" 2>&1 &
+  npm_pid=$!
+  follow_growth "$npm_pid" node_modules
+  wait "$npm_pid" || explain "$log" "installing npm packages"
   rm -f "$log"
   if ! node_modules/.bin/node --version >/dev/null 2>&1; then
     fail "npm has no Node.js 26 that runs on this machine ($(uname -m), $(getconf GNU_LIBC_VERSION 2>/dev/null || echo 'not glibc')): Serai needs x86-64 or arm64 with glibc."

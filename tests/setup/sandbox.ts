@@ -17,9 +17,16 @@ const home = dirname(dirname(import.meta.dirname));
 
 /** What every Linux has, and the scripts rely on. Package tools are left out: each test brings its own. */
 const basics =
-  "awk bash cat cut date dirname env find flock getconf getent grep head kill ln mkdir mktemp paste printf readlink rm sed setsid sh sha256sum sleep sort tail tr true uname xargs";
+  "awk bash cat cut date dirname du env find flock getconf getent grep head kill ln mkdir mktemp mv paste printf readlink rm sed setsid sh sha256sum sleep sort stat tail tr true uname xargs";
 
 export type Run = { code: number | null; stdout: string; stderr: string; ms: number };
+
+/** What a test may do while the script runs. */
+export type RunOptions = {
+  env?: Record<string, string>;
+  /** Sends this signal once stdout matches. */
+  interrupt?: { signal: NodeJS.Signals; when: RegExp };
+};
 
 /** A copy of the scripts in a small repository, on a machine made of stubs at the package tools' port. */
 export type Sandbox = {
@@ -28,7 +35,7 @@ export type Sandbox = {
   command(name: string, script: string): void;
   file(path: string, text: string): void;
   read(path: string): string;
-  run(script: string, args?: readonly string[], env?: Record<string, string>): Promise<Run>;
+  run(script: string, args?: readonly string[], options?: RunOptions): Promise<Run>;
   [Symbol.dispose](): void;
 };
 
@@ -85,17 +92,24 @@ export function sandbox(): Sandbox {
     command,
     file,
     read: (name) => (existsSync(path(name)) ? readFileSync(path(name), "utf8") : ""),
-    run: (script, args = [], env = {}) => run(path(script), args, { PATH: bin, HOME: root, ...env }),
+    run: (script, args = [], { env, ...options } = {}) =>
+      run([path(script), ...args], { env: { PATH: bin, HOME: root, ...env }, ...options }),
     [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }),
   };
 }
 
-function run(script: string, args: readonly string[], env: Record<string, string>): Promise<Run> {
+function run(command: readonly string[], { env = {}, interrupt }: RunOptions): Promise<Run> {
   const startedMs = performance.now();
-  const child = spawn("/bin/bash", [script, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn("/bin/bash", command, { env, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  let isInterrupted = false;
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    if (interrupt === undefined || isInterrupted || !interrupt.when.test(stdout)) return;
+    isInterrupted = true;
+    child.kill(interrupt.signal);
+  });
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
   return new Promise((resolve, reject) => {
     child.on("error", reject);

@@ -164,7 +164,7 @@ test("a lock on apt that stays is named", async () => {
   machine.command("apt-get", lockedApt(1000));
   withoutQemu(machine);
 
-  const result = await machine.run("scripts/setup", [], { SERAI_APT_LOCK_SECONDS: "1" });
+  const result = await machine.run("scripts/setup", [], { env: { SERAI_APT_LOCK_SECONDS: "1" } });
 
   assertRefused(result, /apt is locked by process 4711 \(unattended-upgr\)/);
 });
