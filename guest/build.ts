@@ -34,7 +34,8 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const foreseen = error instanceof GuestBuildFailure || (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS");
+  const foreseen =
+    error instanceof GuestBuildFailure || (error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS");
   console.error(foreseen ? `error: ${(error as Error).message}` : error);
   process.exitCode = 1;
 }

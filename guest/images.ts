@@ -36,7 +36,9 @@ export function defaultOutRoot(): string {
 export async function ensureGuestImage(name: string, options: EnsureOptions = {}): Promise<GuestImage> {
   const recipe = recipes.find((candidate) => candidate.name === name);
   if (recipe === undefined) {
-    throw new GuestBuildFailure(`There is no guest image "${name}"; there are ${guestImageNames.join(", ")}.`);
+    throw new GuestBuildFailure(
+      `There is no guest image "${name}"; there are ${guestImageNames.join(", ")}.`,
+    );
   }
   const outRoot = options.outRoot ?? defaultOutRoot();
   const dir = join(outRoot, `${name}-${await recipeHash(recipe)}`);

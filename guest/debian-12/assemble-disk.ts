@@ -25,12 +25,26 @@ export async function assembleDisk(input: AssembleInput, signal: AbortSignal): P
   await mkdir(parts);
   report("taking out the boot loaders");
   await run(
-    ["tar", "-C", parts, "-xf", rootTar, "./boot/grub", "./usr/lib/grub/i386-pc/boot.img", "./usr/lib/shim", "./usr/lib/grub/x86_64-efi-signed"],
+    [
+      "tar",
+      "-C",
+      parts,
+      "-xf",
+      rootTar,
+      "./boot/grub",
+      "./usr/lib/grub/i386-pc/boot.img",
+      "./usr/lib/shim",
+      "./usr/lib/grub/x86_64-efi-signed",
+    ],
     { deadlineMs: 120_000, purpose: "take the boot loaders out of the new system" },
     signal,
   );
   await (await open(disk, "w")).close();
-  await run(["truncate", "-s", String(diskBytes), disk], { deadlineMs: 10_000, purpose: "make the disk file" }, signal);
+  await run(
+    ["truncate", "-s", String(diskBytes), disk],
+    { deadlineMs: 10_000, purpose: "make the disk file" },
+    signal,
+  );
   await partition(work, disk, signal);
   await fillRoot(input, disk, signal);
   report("filling the EFI system partition");
@@ -60,7 +74,11 @@ async function partition(work: string, disk: string, signal: AbortSignal): Promi
   );
 }
 
-async function fillRoot({ work, rootTar, rootUuid, report }: AssembleInput, disk: string, signal: AbortSignal) {
+async function fillRoot(
+  { work, rootTar, rootUuid, report }: AssembleInput,
+  disk: string,
+  signal: AbortSignal,
+) {
   report("filling the root file system");
   // Owners in the tar need an owner of files who may be anybody: root, or root of a user namespace
   // with the user's subordinate ids. Device nodes are left out: the guest's kernel makes them.
@@ -91,7 +109,17 @@ async function fillEsp(work: string, parts: string, disk: string, signal: AbortS
     mcopy -i "$1" "$4" ::/EFI/debian/grub.cfg
     dd if="$1" of="$5" bs=1M seek=${espStart / mib} conv=notrunc,sparse status=none`;
   await run(
-    ["sh", "-c", script, "fill-esp", join(work, "esp.img"), shim, grub, join(parts, "boot/grub/early.cfg"), disk],
+    [
+      "sh",
+      "-c",
+      script,
+      "fill-esp",
+      join(work, "esp.img"),
+      shim,
+      grub,
+      join(parts, "boot/grub/early.cfg"),
+      disk,
+    ],
     { deadlineMs: 60_000, purpose: "fill the EFI system partition" },
     signal,
   );

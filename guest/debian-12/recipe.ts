@@ -18,7 +18,19 @@ export const debian12: GuestRecipe = {
     const disk = await assembleDisk({ work, rootTar, rootUuid, report }, signal);
     report("compressing to qcow2");
     await run(
-      ["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd", disk, join(out, "disk.qcow2")],
+      [
+        "qemu-img",
+        "convert",
+        "-f",
+        "raw",
+        "-O",
+        "qcow2",
+        "-c",
+        "-o",
+        "compression_type=zstd",
+        disk,
+        join(out, "disk.qcow2"),
+      ],
       { deadlineMs: 600_000, purpose: "compress the disk" },
       signal,
     );

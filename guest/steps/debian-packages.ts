@@ -52,7 +52,17 @@ export async function openDebianPackages(
   const unpack = async (names: readonly string[], target: string, inner: AbortSignal) => {
     report(`downloading ${names.length} packages: ${names.join(" ")}`);
     await run(
-      ["apt-get", ...options, "-q", "-o", "Acquire::Retries=3", "-o", "APT::Sandbox::User=root", "download", ...names],
+      [
+        "apt-get",
+        ...options,
+        "-q",
+        "-o",
+        "Acquire::Retries=3",
+        "-o",
+        "APT::Sandbox::User=root",
+        "download",
+        ...names,
+      ],
       { cwd: downloads, deadlineMs: 600_000, purpose: "download Debian packages (is the network up?)" },
       inner,
     );
@@ -86,7 +96,9 @@ async function fetchPrivateLists(
   signal: AbortSignal,
 ): Promise<string[]> {
   await access(keyring).catch(() => {
-    throw new GuestBuildFailure(`The file ${keyring} is missing: install the package debian-archive-keyring.`);
+    throw new GuestBuildFailure(
+      `The file ${keyring} is missing: install the package debian-archive-keyring.`,
+    );
   });
   const root = join(work, "apt");
   for (const folder of ["lists/partial", "cache/archives/partial", "etc"]) {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { GuestBuildFailure } from "../failure.ts";
 
@@ -18,31 +18,21 @@ const keptLines = 12;
  * Runs a command to its end and returns its standard output.
  * Kills the command's whole process group when the signal fires or the deadline passes.
  */
-export async function run(argv: readonly [string, ...string[]], options: RunOptions, signal: AbortSignal): Promise<string> {
+export async function run(
+  argv: readonly [string, ...string[]],
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<string> {
   signal.throwIfAborted();
   const [command, ...args] = argv;
   const child = spawn(command, args, {
     cwd: options.cwd,
-    env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive", ...options.env },
+    env: buildEnvironment(options.env),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true, // a group of its own, so that a cancelled build leaves no grandchildren
   });
   const stdout: string[] = [];
   const tail: string[] = [];
-  let timedOut = false;
-  const killGroup = () => {
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, "SIGKILL");
-    } catch {
-      // already gone
-    }
-  };
-  const timer = setTimeout(() => {
-    timedOut = true;
-    killGroup();
-  }, options.deadlineMs);
-  signal.addEventListener("abort", killGroup, { once: true });
   const keep = (line: string) => {
     tail.push(line);
     if (tail.length > keptLines) tail.shift();
@@ -53,29 +43,43 @@ export async function run(argv: readonly [string, ...string[]], options: RunOpti
     keep(line);
   });
   createInterface({ input: child.stderr }).on("line", keep);
+
+  const deadline = AbortSignal.timeout(options.deadlineMs);
+  const end = await ended(child, AbortSignal.any([signal, deadline]));
+  signal.throwIfAborted();
+  if (end === 0) return stdout.join("\n");
+  const failed = `Could not ${options.purpose}`;
+  if (end === "ENOENT") throw new GuestBuildFailure(`${failed}: the command "${command}" is not installed.`);
+  if (deadline.aborted) throw new GuestBuildFailure(`${failed} within ${options.deadlineMs / 1000} s.`);
+  throw new GuestBuildFailure(`${failed}: ${command} ended with ${end}. It said: ${lastWords(tail)}`);
+}
+
+/** Administrators' tools are used on plain files here, and an ordinary user's PATH lacks their folders. */
+function buildEnvironment(extra: Record<string, string> | undefined): NodeJS.ProcessEnv {
+  const path = `${process.env["PATH"] ?? "/usr/bin:/bin"}:/usr/sbin:/sbin`;
+  return { ...process.env, PATH: path, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive", ...extra };
+}
+
+/** The exit code, or the name of the signal or of the error that ended it. */
+async function ended(child: ChildProcess, stop: AbortSignal): Promise<number | string> {
+  const killGroup = () => {
+    if (child.pid === undefined) return;
+    try {
+      process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // already gone
+    }
+  };
+  stop.addEventListener("abort", killGroup, { once: true });
   try {
-    const code = await new Promise<number | string>((resolve, reject) => {
-      child.once("error", reject);
+    return await new Promise((resolve, reject) => {
+      child.once("error", (error: NodeJS.ErrnoException) =>
+        error.code ? resolve(error.code) : reject(error),
+      );
       child.once("close", (exit, killedBy) => resolve(exit ?? killedBy ?? "unknown"));
     });
-    signal.throwIfAborted();
-    if (timedOut) {
-      throw new GuestBuildFailure(`Could not ${options.purpose} within ${options.deadlineMs / 1000} s.`);
-    }
-    if (code !== 0) {
-      throw new GuestBuildFailure(
-        `Could not ${options.purpose}: ${command} ended with ${code}. It said: ${lastWords(tail)}`,
-      );
-    }
-    return stdout.join("\n");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      throw new GuestBuildFailure(`Could not ${options.purpose}: the command "${command}" is not installed.`);
-    }
-    throw error;
   } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", killGroup);
+    stop.removeEventListener("abort", killGroup);
   }
 }
 

@@ -9,13 +9,17 @@ const lz4LegacyBlockBytes = 8 << 20;
  */
 export function extractVmlinux(bzImage: Buffer): Buffer {
   if (bzImage.toString("latin1", 0x202, 0x206) !== "HdrS") {
-    throw new GuestBuildFailure("The kernel package holds no bzImage: this recipe knows only Debian's x86-64 kernels.");
+    throw new GuestBuildFailure(
+      "The kernel package holds no bzImage: this recipe knows only Debian's x86-64 kernels.",
+    );
   }
   const setupSectors = bzImage.readUInt8(0x1f1) || 4;
   const start = (setupSectors + 1) * 512 + bzImage.readUInt32LE(0x248);
   const payload = bzImage.subarray(start, start + bzImage.readUInt32LE(0x24c));
   if (payload.readUInt32LE(0) !== lz4LegacyMagic) {
-    throw new GuestBuildFailure("The kernel is not LZ4-compressed: this recipe knows only Debian 12's cloud kernel.");
+    throw new GuestBuildFailure(
+      "The kernel is not LZ4-compressed: this recipe knows only Debian 12's cloud kernel.",
+    );
   }
   // the kernel's build appends the size of the result to the payload
   const kernel = Buffer.alloc(payload.readUInt32LE(payload.length - 4));

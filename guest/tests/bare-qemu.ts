@@ -70,7 +70,9 @@ export class BareQemu implements AsyncDisposable {
       // what is sent before the guest opens its port waits in the socket, so one question is enough
       const agent = await JsonLines.connect(join(this.#dir, "agent"), signal);
       await agent.synchronize(signal).catch((cause: unknown) => {
-        throw new Error(`the agent did not answer; the serial port said ${this.serial.slice(-1000)}`, { cause });
+        throw new Error(`the agent did not answer; the serial port said ${this.serial.slice(-1000)}`, {
+          cause,
+        });
       });
       this.#agent = agent;
     }
@@ -103,11 +105,19 @@ export class BareQemu implements AsyncDisposable {
 
   async event(name: string, signal: AbortSignal): Promise<Record<string, unknown>> {
     const monitor = await this.monitor(signal);
-    return until(() => `the event ${name}`, () => monitor.events.find((event) => event["event"] === name), signal);
+    return until(
+      () => `the event ${name}`,
+      () => monitor.events.find((event) => event["event"] === name),
+      signal,
+    );
   }
 
   async ends(signal: AbortSignal): Promise<void> {
-    await until(() => "QEMU's end", () => this.hasEnded || undefined, signal);
+    await until(
+      () => "QEMU's end",
+      () => this.hasEnded || undefined,
+      signal,
+    );
   }
 
   /** CPU seconds that QEMU has used so far. */
@@ -121,7 +131,11 @@ export class BareQemu implements AsyncDisposable {
     this.#monitor?.close();
     this.#agent?.close();
     this.#child.kill("SIGKILL");
-    await until(() => "QEMU's end", () => this.hasEnded || undefined, AbortSignal.timeout(10_000));
+    await until(
+      () => "QEMU's end",
+      () => this.hasEnded || undefined,
+      AbortSignal.timeout(10_000),
+    );
     await rm(this.#dir, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -25,7 +25,16 @@ async function start(name: string, extra: readonly string[], signal: AbortSignal
   execFileSync("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", disk.path, overlay, size]);
   return BareQemu.start(
     [
-      ...["-m", "512", "-device", "virtio-rng-pci", "-netdev", "user,id=n0", "-device", "virtio-net-pci,netdev=n0"],
+      ...[
+        "-m",
+        "512",
+        "-device",
+        "virtio-rng-pci",
+        "-netdev",
+        "user,id=n0",
+        "-device",
+        "virtio-net-pci,netdev=n0",
+      ],
       ...["-blockdev", `qcow2,node-name=root,file.driver=file,file.filename=${overlay}`],
       ...["-device", "virtio-blk-pci,drive=root", "-device", "pvpanic-pci", ...extra],
     ],
@@ -35,7 +44,9 @@ async function start(name: string, extra: readonly string[], signal: AbortSignal
 
 async function report(name: string, what: string, vm: BareQemu): Promise<void> {
   const wallMs = performance.now() - vm.startedAt;
-  console.error(`debian-12 ${name}: ${what} after ${(wallMs / 1000).toFixed(1)} s, ${await vm.cpuSeconds()} CPU-s`);
+  console.error(
+    `debian-12 ${name}: ${what} after ${(wallMs / 1000).toFixed(1)} s, ${await vm.cpuSeconds()} CPU-s`,
+  );
 }
 
 async function bootsToLogin(name: string, extra: readonly string[]): Promise<void> {
@@ -56,7 +67,10 @@ async function bootsToLogin(name: string, extra: readonly string[]): Promise<voi
     signal,
   );
   await report(name, "settled", vm);
-  console.error((await vm.shell("systemd-analyze; systemd-analyze blame | head -25; lsmod | wc -l; free -m", signal)).output);
+  console.error(
+    (await vm.shell("systemd-analyze; systemd-analyze blame | head -25; lsmod | wc -l; free -m", signal))
+      .output,
+  );
   const lines = facts.output.split("\n");
 
   assert.equal(lines[0], "running", facts.output);
@@ -74,7 +88,8 @@ async function bootsToLogin(name: string, extra: readonly string[]): Promise<voi
   assert.equal(vm.exitCode, 0);
 }
 
-test("debian-12 boots by BIOS to a login prompt, grown and healthy, and obeys the power button", () => bootsToLogin("bios", []));
+test("debian-12 boots by BIOS to a login prompt, grown and healthy, and obeys the power button", () =>
+  bootsToLogin("bios", []));
 
 test("debian-12 boots by UEFI to a login prompt, grown and healthy, and obeys the power button", () =>
   bootsToLogin("uefi", ["-bios", "/usr/share/ovmf/OVMF.fd"]));

@@ -13,7 +13,7 @@ export class JsonLines {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("error", () => {}); // a peer that dies shows as a reply that does not come
-    socket.on("data", (bytes) => this.#take(bytes));
+    socket.on("data", (bytes: Buffer) => this.#take(bytes));
   }
 
   static async connect(path: string, signal: AbortSignal): Promise<JsonLines> {
@@ -54,7 +54,11 @@ export class JsonLines {
   async call(execute: string, args: Json, signal: AbortSignal): Promise<unknown> {
     this.#replies.length = 0;
     this.#socket.write(`${JSON.stringify({ execute, arguments: args })}\n`);
-    const reply = await until(() => `an answer to ${execute}`, () => this.#replies.shift(), signal);
+    const reply = await until(
+      () => `an answer to ${execute}`,
+      () => this.#replies.shift(),
+      signal,
+    );
     if ("error" in reply) throw new Error(`${execute}: ${JSON.stringify(reply["error"])}`);
     return reply["return"];
   }
@@ -70,7 +74,11 @@ export class JsonLines {
 }
 
 /** Looks again and again until `look` finds something; the signal is the deadline. */
-export async function until<T>(what: () => string, look: () => T | undefined, signal: AbortSignal): Promise<T> {
+export async function until<T>(
+  what: () => string,
+  look: () => T | undefined,
+  signal: AbortSignal,
+): Promise<T> {
   for (;;) {
     const found = look();
     if (found !== undefined) return found;

@@ -22,7 +22,9 @@ test("tiny says that it is ready before anything else, answers its agent and run
   const readyCpu = await vm.cpuSeconds();
   await vm.agent(signal);
   const agentMs = performance.now() - vm.startedAt;
-  console.error(`tiny: ready ${readyMs.toFixed(0)} ms, ${readyCpu} CPU-s; agent ${agentMs.toFixed(0)} ms, ${await vm.cpuSeconds()} CPU-s`);
+  console.error(
+    `tiny: ready ${readyMs.toFixed(0)} ms, ${readyCpu} CPU-s; agent ${agentMs.toFixed(0)} ms, ${await vm.cpuSeconds()} CPU-s`,
+  );
   const { exitCode, output } = await vm.shell("echo out; exit 7", signal);
 
   assert.match(vm.serial, /^serai-tiny ready\r?\n/);
@@ -96,7 +98,12 @@ test("tiny takes NICs, disks, memory and processors while it runs", async () => 
   await using vm = await start(
     [
       ...["-m", "256M,maxmem=4G,slots=4", "-smp", "1,maxcpus=2", ...pvpanic],
-      ...["-device", "pcie-root-port,id=rp0,chassis=1,slot=1", "-device", "pcie-root-port,id=rp1,chassis=2,slot=2"],
+      ...[
+        "-device",
+        "pcie-root-port,id=rp0,chassis=1,slot=1",
+        "-device",
+        "pcie-root-port,id=rp1,chassis=2,slot=2",
+      ],
       ...["-blockdev", "null-co,node-name=d0,size=67108864,read-zeroes=on", "-netdev", "user,id=n0"],
       ...["-object", "memory-backend-ram,id=m1,size=256M"],
     ],
@@ -109,8 +116,16 @@ test("tiny takes NICs, disks, memory and processors while it runs", async () => 
   const cpus = (await monitor.call("query-hotpluggable-cpus", {}, signal)) as HotCpu[];
   const free = cpus.find((cpu) => cpu["qom-path"] === undefined);
   await monitor.call("device_add", { driver: free?.type, id: "cpu1", ...free?.props }, signal);
-  await monitor.call("device_add", { driver: "virtio-net-pci", id: "nic0", netdev: "n0", bus: "rp0" }, signal);
-  await monitor.call("device_add", { driver: "virtio-blk-pci", id: "disk0", drive: "d0", bus: "rp1" }, signal);
+  await monitor.call(
+    "device_add",
+    { driver: "virtio-net-pci", id: "nic0", netdev: "n0", bus: "rp0" },
+    signal,
+  );
+  await monitor.call(
+    "device_add",
+    { driver: "virtio-blk-pci", id: "disk0", drive: "d0", bus: "rp1" },
+    signal,
+  );
   await monitor.call("device_add", { driver: "pc-dimm", id: "dimm0", memdev: "m1" }, signal);
 
   const seen = await vm.shell(
@@ -131,9 +146,15 @@ for (const [bus, device] of [
 ] as const) {
   test(`tiny sees a disk on ${bus}`, async () => {
     const signal = patience();
-    await using vm = await start(["-blockdev", "null-co,node-name=d0,size=67108864,read-zeroes=on", ...device], signal);
+    await using vm = await start(
+      ["-blockdev", "null-co,node-name=d0,size=67108864,read-zeroes=on", ...device],
+      signal,
+    );
 
-    const { output } = await vm.shell("for n in $(seq 50); do ls /sys/block/ | grep -E '^(vda|sda|nvme0n1)$' && exit; sleep 0.1; done", signal);
+    const { output } = await vm.shell(
+      "for n in $(seq 50); do ls /sys/block/ | grep -E '^(vda|sda|nvme0n1)$' && exit; sleep 0.1; done",
+      signal,
+    );
 
     assert.match(output, /^(vda|sda|nvme0n1)\n$/);
   });
@@ -144,7 +165,10 @@ test("tiny boots under UEFI firmware too", async () => {
   const { kernelUefi } = image.files;
   assert.ok(kernelUefi);
   const efi = { ...image, files: { ...image.files, kernel: kernelUefi } };
-  await using vm = await BareQemu.start(["-m", "512", "-bios", "/usr/share/ovmf/OVMF.fd", ...kernelArguments(efi)], signal);
+  await using vm = await BareQemu.start(
+    ["-m", "512", "-bios", "/usr/share/ovmf/OVMF.fd", ...kernelArguments(efi)],
+    signal,
+  );
 
   await vm.says(/serai-tiny ready/, signal);
 

@@ -66,7 +66,10 @@ export async function collectModules(
 async function dependencies(path: string): Promise<string[]> {
   const text = await readFile(path, "latin1");
   const listed = /\0depends=([^\0]*)\0/.exec(text)?.[1] ?? "";
-  return listed.split(",").filter((name) => name !== "").map(plain);
+  return listed
+    .split(",")
+    .filter((name) => name !== "")
+    .map(plain);
 }
 
 /** Module names treat "-" and "_" as the same. */

@@ -2,14 +2,30 @@ import { chmod, copyFile, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { GuestBuildFailure } from "../failure.ts";
 import type { BuildContext, GuestRecipe } from "../recipe.ts";
-import { cpioDevice, cpioDirectory, type CpioEntry, cpioFile, cpioSymlink, cpioTree, packCpio } from "../steps/cpio.ts";
+import {
+  cpioDevice,
+  cpioDirectory,
+  type CpioEntry,
+  cpioFile,
+  cpioSymlink,
+  cpioTree,
+  packCpio,
+} from "../steps/cpio.ts";
 import { openDebianPackages } from "../steps/debian-packages.ts";
 import { run } from "../steps/run.ts";
 import { extractVmlinux } from "../steps/vmlinux.ts";
 import { collectModules } from "./modules.ts";
 
 /** qemu-ga and what it links against; its maintainer scripts and services are not wanted. */
-const agentPackages = ["qemu-guest-agent", "libc6", "libglib2.0-0", "libpcre2-8-0", "libnuma1", "liburing2", "libudev1"];
+const agentPackages = [
+  "qemu-guest-agent",
+  "libc6",
+  "libglib2.0-0",
+  "libpcre2-8-0",
+  "libnuma1",
+  "liburing2",
+  "libudev1",
+];
 const agentLibraries = [
   "ld-linux-x86-64.so.2",
   "libc.so.6",
@@ -76,19 +92,31 @@ export const tiny: GuestRecipe = {
 
 type RootInput = { context: BuildContext; unpacked: string; release: string };
 
-async function rootEntries({ context, unpacked, release }: RootInput, signal: AbortSignal): Promise<CpioEntry[]> {
+async function rootEntries(
+  { context, unpacked, release }: RootInput,
+  signal: AbortSignal,
+): Promise<CpioEntry[]> {
   const busybox = join(unpacked, "bin/busybox");
-  const applets = await run([busybox, "--list"], { deadlineMs: 10_000, purpose: "list busybox's applets" }, signal);
+  const applets = await run(
+    [busybox, "--list"],
+    { deadlineMs: 10_000, purpose: "list busybox's applets" },
+    signal,
+  );
   const modules = await collectModules({ unpacked, release, work: context.work, busybox }, signal);
   const entries = [
-    ...["dev", "proc", "sys", "run", "tmp", "root", "mnt", "bin", "lib", "usr/bin", "usr/sbin", "var"].map(cpioDirectory),
+    ...["dev", "proc", "sys", "run", "tmp", "root", "mnt", "bin", "lib", "usr/bin", "usr/sbin", "var"].map(
+      cpioDirectory,
+    ),
     cpioDevice("dev/console", 5, 1),
     cpioDevice("dev/null", 1, 3),
     cpioSymlink("lib64", "lib"),
     cpioSymlink("var/run", "../run"),
     cpioSymlink("etc/mtab", "../proc/mounts"),
     cpioFile("bin/busybox", await readFile(busybox), 0o755),
-    ...applets.split("\n").filter((name) => name !== "busybox").map((name) => cpioSymlink(`bin/${name}`, "busybox")),
+    ...applets
+      .split("\n")
+      .filter((name) => name !== "busybox")
+      .map((name) => cpioSymlink(`bin/${name}`, "busybox")),
     cpioFile("usr/sbin/qemu-ga", await readFile(join(unpacked, "usr/sbin/qemu-ga")), 0o755),
   ];
   for (const library of agentLibraries) {
@@ -101,8 +129,10 @@ async function rootEntries({ context, unpacked, release }: RootInput, signal: Ab
 
 async function readLibrary(unpacked: string, name: string): Promise<Buffer> {
   for (const folder of ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu"]) {
-    const files = await readdir(join(unpacked, folder)).catch(() => []);
+    const files = await readdir(join(unpacked, folder)).catch((): string[] => []);
     if (files.includes(name)) return readFile(join(unpacked, folder, name));
   }
-  throw new GuestBuildFailure(`The guest agent's library ${name} is in none of the packages ${agentPackages.join(" ")}.`);
+  throw new GuestBuildFailure(
+    `The guest agent's library ${name} is in none of the packages ${agentPackages.join(" ")}.`,
+  );
 }
