@@ -44,8 +44,8 @@ const wantsProcess = (record: VmRecord): boolean =>
 
 function whenAbsent(record: VmRecord, status: VmStatus, nowMs: number): VmStep {
   if (record.isDeleting) return { do: "remove" };
+  if (status.sighting.provisionedGeneration === 0) return { do: "provision" };
   if (!wantsProcess(record)) {
-    if (status.sighting.provisionedGeneration === 0) return { do: "provision" };
     // It ended before it could be suspended.
     return record.power === "suspended" ? { do: "accept_stop" } : none;
   }

@@ -16,7 +16,12 @@ export const ImageNameSchema = Type.String({
 });
 
 /** An id, a name, or the first characters of an id. */
-export const ReferenceSchema = Type.String({ minLength: 1, maxLength: 80, pattern: "^[a-z0-9][a-z0-9._-]*$" });
+export const ReferenceSchema = Type.String({
+  minLength: 1,
+  maxLength: 80,
+  pattern: "^[a-z0-9][a-z0-9._-]*$",
+  description: "an id, a name, or the first characters of an id",
+});
 
 export const DeviceNameSchema = Type.String({
   pattern: "^[a-z][a-z0-9]{0,14}$",
