@@ -8,8 +8,9 @@ export const watchKinds: readonly WatchKind[] = ["vm", "image", "operation", "ev
 type Put<K extends WatchKind, O> = { revision: number; kind: K; type: "put"; id: string; object: O };
 
 /**
- * One text frame of `/v1/watch`. Several frames may share a revision (one transaction); resume with `from` =
- * the highest revision seen in a bookmark, which promises that everything up to it was sent.
+ * One text frame of `/v1/watch`. Revisions never fall; a frame's revision promises that all up to it was sent, so
+ * whoever loses the connection resumes with `from` = the revision of the last frame and misses nothing. A frame
+ * may repeat what the reader knows already.
  */
 export type WatchFrame =
   | Put<"vm", VmView>

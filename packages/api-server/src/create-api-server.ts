@@ -13,6 +13,7 @@ import {
   type FastifyServerOptions,
   type FastifyRequest,
 } from "fastify";
+import { Settings as TypeSettings } from "typebox/system";
 import { createAuthenticator, type Authenticator } from "./authenticate.ts";
 import { registerConsole } from "./console-files.ts";
 import { createReader } from "./dispatch.ts";
@@ -62,6 +63,8 @@ declare module "fastify" {
 
 /** Builds the server of the whole contract; nothing listens yet. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  // The default of 8 cuts unions off in the middle, and the message would name only some of what is allowed.
+  TypeSettings.Set({ maxErrors: 100 });
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const { logger, services } = options;
   const fastify = bareFastify(logger);
