@@ -1,0 +1,80 @@
+import { errorChain } from "@serai/kit/fault";
+import { isAlive, killProcess, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
+import { qemuName } from "./argv/machine.ts";
+import type { LiveVm } from "./live-vm.ts";
+import { findProcessByToken } from "./process/find-by-token.ts";
+import { adoptQemu, type QemuProcess } from "./process/qemu-process.ts";
+import { bringUp } from "./start-live-vm.ts";
+import { readSuspended } from "./suspend/suspended-state.ts";
+
+/** The process of a recorded run, if it is still there. */
+export function findRecordedProcess({ record }: LiveVm): ProcessIdentity | undefined {
+  if (record.process !== undefined) return isAlive(record.process) ? record.process : undefined;
+  return findProcessByToken(qemuName(record.plan.vm, record.token));
+}
+
+/**
+ * Takes over a QEMU that an earlier daemon started, whatever it was doing: a launch is finished, an unfinished suspend
+ * undone, a finished one completed. Answers false when it had to be ended, and is gone.
+ */
+export async function adoptLiveVm(live: LiveVm, identity: ProcessIdentity, onProcess: (process: QemuProcess) => void, signal: AbortSignal): Promise<boolean> {
+  const { record, directory } = live;
+  const gone = new AbortController();
+  try {
+    void watchUntilConnected(identity, gone, signal);
+    await live.connect(AbortSignal.any([signal, gone.signal]));
+    if (!(await live.isOurs(signal))) throw new Error("another QEMU answers on this VM's monitor");
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    await live.detach();
+    // It cannot be talked to, so it can never be managed again: what it holds must become free.
+    killProcess(identity, "SIGKILL");
+    await waitForExit(identity, 30_000, signal);
+    throw new Error(`VM ${record.plan.vm} could not be adopted and was ended: ${errorChain(error)}`, { cause: error });
+  } finally {
+    gone.abort();
+  }
+  const process = adoptQemu(identity, live.session.ended, live.detached);
+  live.process = process;
+  onProcess(process);
+  if (record.process === undefined) live.save({ process: identity });
+  if (readSuspended(directory)?.token === record.token || record.isKilling || record.hasGuestShutDown) {
+    await live.end();
+    return false;
+  }
+  return settle(live, signal);
+}
+
+async function settle(live: LiveVm, signal: AbortSignal): Promise<boolean> {
+  const { record, directory } = live;
+  const status = await live.catchUp(signal);
+  if (status === "shutdown") {
+    live.save({ hasGuestShutDown: true });
+    await live.end();
+    return false;
+  }
+  if (record.phase === "launching") await bringUp(live, signal);
+  if (record.phase === "restoring") {
+    // Still loading: the memory was fed by a daemon that is gone. It still counts, so the next launch begins anew.
+    if (readSuspended(directory) !== undefined) {
+      await live.end();
+      return false;
+    }
+    await bringUp(live, signal);
+  }
+  if (record.isSuspending) {
+    live.forget("isSuspending");
+    if (status === "postmigrate" || status === "finish-migrate" || status === "paused") await live.continue(signal);
+  }
+  return true;
+}
+
+/** A process that ends before its monitor answers would otherwise be waited for until the deadline. */
+async function watchUntilConnected(identity: ProcessIdentity, gone: AbortController, signal: AbortSignal): Promise<void> {
+  try {
+    await waitForExit(identity, 60_000, AbortSignal.any([signal, gone.signal]));
+    gone.abort(new Error("QEMU ended"));
+  } catch {
+    // connected meanwhile, or nobody waits any more
+  }
+}

@@ -1,0 +1,62 @@
+import { spawn } from "node:child_process";
+import { closeSync, constants, openSync } from "node:fs";
+import { errorChain } from "@serai/kit/fault";
+import { identifyProcess, isAlive, killProcess, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
+import { readExitStatus, type ExitStatus } from "./exit-status.ts";
+
+/** One QEMU process, our child or not. */
+export type QemuProcess = {
+  readonly identity: ProcessIdentity;
+  /** Resolves once the process is gone; with undefined when nobody could see how it ended. Never rejects. */
+  readonly ended: Promise<ExitStatus | undefined>;
+  kill(): void;
+};
+
+const safePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * Starts a process that outlives us: a session of its own, no descriptor of ours, no environment of ours. What it
+ * says goes to `log`. Rejects when it cannot be started or is gone at once.
+ */
+export function spawnQemu({ argv, cwd, log }: { argv: readonly string[]; cwd: string; log: string }): Promise<QemuProcess> {
+  const [program, ...args] = argv;
+  if (program === undefined) throw new Error("there is no program to start");
+  const logFd = openSync(log, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND, 0o600);
+  try {
+    const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", logFd, logFd], env: { PATH: safePath } });
+    const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
+    child.once("exit", (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
+    child.unref();
+    return new Promise((resolveStarted, reject) => {
+      child.once("error", (error) => reject(new Error(`could not run ${program}: ${errorChain(error)}`)));
+      if (child.pid === undefined) return; // the error follows
+      const identity = identifyProcess(child.pid);
+      if (identity === undefined) return reject(new Error(`${program} ended at once`));
+      resolveStarted({ identity, ended, kill: () => void child.kill("SIGKILL") });
+    });
+  } finally {
+    closeSync(logFd);
+  }
+}
+
+const lookEveryMs = 60_000;
+
+/**
+ * A process that an earlier daemon started. Not looked at until `monitorEnded`, which is what its end causes; and not
+ * at all once `detached` fires: then nobody here wants to know.
+ */
+export function adoptQemu(identity: ProcessIdentity, monitorEnded: Promise<unknown>, detached: AbortSignal): QemuProcess {
+  const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
+  void waitForEnd(identity, monitorEnded, detached).then((status) => {
+    if (!detached.aborted) resolve(status);
+  });
+  return { identity, ended, kill: () => void killProcess(identity, "SIGKILL") };
+}
+
+async function waitForEnd(identity: ProcessIdentity, monitorEnded: Promise<unknown>, detached: AbortSignal): Promise<ExitStatus | undefined> {
+  await monitorEnded;
+  while (!detached.aborted && isAlive(identity)) {
+    await waitForExit(identity, lookEveryMs, detached).catch(() => {}); // looked at again
+  }
+  return readExitStatus(identity);
+}

@@ -1,0 +1,71 @@
+import { createReadStream, createWriteStream, rmSync } from "node:fs";
+import net from "node:net";
+import { pipeline } from "node:stream/promises";
+import { Fault } from "@serai/kit/fault";
+import { connectUnix } from "@serai/qmp/connect-unix";
+import type { QmpEvent } from "@serai/qmp/qmp-types";
+import type { QmpSession } from "@serai/qmp/session";
+
+type Transfer = { session: QmpSession; socketPath: string; file: string };
+
+/**
+ * Writes a stopped guest's memory and devices to a file. QEMU may open no file and start no program of ours, so it
+ * sends to a socket and we write. `prepareSocket` makes the socket one that QEMU may connect to.
+ */
+export async function saveMemory({ session, socketPath, file }: Transfer, prepareSocket: () => void, signal: AbortSignal): Promise<void> {
+  rmSync(socketPath, { force: true });
+  const server = net.createServer();
+  try {
+    const received = Promise.withResolvers<void>();
+    received.promise.catch(() => {}); // awaited below, unless QEMU refuses first
+    server.once("connection", (socket) => {
+      pipeline(socket, createWriteStream(file, { mode: 0o600 }), { signal }).then(received.resolve, received.reject);
+    });
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(socketPath, resolve));
+    prepareSocket();
+    await enableMigrationEvents(session, signal);
+    await session.execute("migrate-set-parameters", { "max-bandwidth": 10 * 1024 ** 3 }, {}, signal);
+    const outcome = migrationOutcome(session, signal);
+    outcome.catch(() => {}); // the refusal below says more
+    await session.execute("migrate", { uri: `unix:${socketPath}` }, {}, signal);
+    await outcome;
+    await received.promise;
+  } finally {
+    server.close();
+    rmSync(socketPath, { force: true });
+  }
+}
+
+/** Loads what {@link saveMemory} wrote into a QEMU that was started to wait for it. The guest does not run yet. */
+export async function loadMemory({ session, socketPath, file }: Transfer, signal: AbortSignal): Promise<void> {
+  await enableMigrationEvents(session, signal);
+  const outcome = migrationOutcome(session, signal);
+  outcome.catch(() => {}); // the refusal below says more
+  await session.execute("migrate-incoming", { uri: `unix:${socketPath}` }, {}, signal);
+  const socket = await connectUnix(socketPath, signal);
+  await pipeline(createReadStream(file), socket, { signal });
+  await outcome;
+}
+
+async function enableMigrationEvents(session: QmpSession, signal: AbortSignal): Promise<void> {
+  await session.execute("migrate-set-capabilities", { capabilities: [{ capability: "events", state: true }] }, {}, signal);
+}
+
+/** Listens from now on; ends with the session, too. */
+function migrationOutcome(session: QmpSession, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const hear = (event: QmpEvent) => {
+    if (event.event !== "MIGRATION") return;
+    const { status } = event.data;
+    if (status === "completed") resolve();
+    if (status === "failed" || status === "cancelled") reject(new Fault("qmp.refused", `QEMU could not move the VM's memory (${status}).`));
+  };
+  const unlisten = session.onEvent(hear);
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  void session.ended.then(({ fault }) => reject(fault));
+  return promise.finally(() => {
+    unlisten();
+    signal.removeEventListener("abort", onAbort);
+  });
+}

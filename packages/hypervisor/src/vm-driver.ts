@@ -1,0 +1,376 @@
+import { rmSync } from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import type { Duplex } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
+import { withDeadline } from "@serai/kit/deadline";
+import { errorChain, Fault } from "@serai/kit/fault";
+import { bootId } from "@serai/linux/process-identity";
+import type { VmUsage } from "@serai/model/host";
+import type { VmExit, VmSighting } from "@serai/model/vm";
+import { shutDownGuest } from "@serai/qmp/agent-calls";
+import type { AgentSession } from "@serai/qmp/agent-session";
+import { adoptLiveVm, findRecordedProcess } from "./adopt-live-vm.ts";
+import { judgeExit } from "./exit-cause.ts";
+import type { LaunchPlan } from "./launch-plan.ts";
+import { LiveVm } from "./live-vm.ts";
+import { giveToQemu, prepareDirectory, removeSockets } from "./prepare-directory.ts";
+import type { ExitStatus } from "./process/exit-status.ts";
+import { wasKilledForMemory } from "./process/kernel-oom.ts";
+import { lastWords } from "./process/last-words.ts";
+import type { QemuProcess } from "./process/qemu-process.ts";
+import { forgetRun, readExit, readRun, writeExit, type RunRecord } from "./run-record.ts";
+import { sampleUsage } from "./sample-usage.ts";
+import { takeScreenshot } from "./screenshot.ts";
+import { sight } from "./sight.ts";
+import { newRun, startLiveVm } from "./start-live-vm.ts";
+import { saveMemory } from "./suspend/memory-transfer.ts";
+import { cleanSuspended, commitSuspended, discardSuspended, readSuspended, suspendFile } from "./suspend/suspended-state.ts";
+import { vmDirectory, type VmDirectory } from "./vm-directory.ts";
+import type { VmDriverConfig } from "./vm-driver-config.ts";
+
+/** One VM on this host. Calls for one VM take turns, which is the caller's to see to; `kill` may cut in. */
+export type VmDriver = {
+  /** From memory; what changes it is told by `onChange`. */
+  sighting(): VmSighting;
+  /** Resolves when the guest runs. Goes on where a suspended VM stood. */
+  launch(plan: LaunchPlan, signal: AbortSignal): Promise<void>;
+  pause(signal: AbortSignal): Promise<void>;
+  resume(signal: AbortSignal): Promise<void>;
+  /** `resetCount` is how many resets have been asked for, this one included. */
+  reset(resetCount: number, signal: AbortSignal): Promise<void>;
+  /** Resolves once the guest was asked: by its agent, or by the power button. */
+  shutDown(signal: AbortSignal): Promise<void>;
+  /** Resolves when the process is gone; at once when there is none. */
+  kill(signal: AbortSignal): Promise<void>;
+  /** Resolves when memory is on disk and the process gone. Leaves the VM running if it fails. */
+  suspend(signal: AbortSignal): Promise<void>;
+  discardSuspend(signal: AbortSignal): Promise<void>;
+  /** Deletes all that the VM has here. Its process must be gone. */
+  remove(signal: AbortSignal): Promise<void>;
+  agent(): AgentSession;
+  screenshot(signal: AbortSignal): Promise<Uint8Array>;
+  openStream(kind: "serial" | "display", signal: AbortSignal): Promise<Duplex>;
+  /** Undefined when the VM does not run. */
+  usage(): Promise<VmUsage | undefined>;
+  note(patch: { provisionedGeneration?: number }): void;
+  /** Lets go of the VM; QEMU lives on. */
+  close(): Promise<void>;
+};
+
+export type { VmDriverConfig } from "./vm-driver-config.ts";
+
+/** Opens a VM's directory: adopts a QEMU that still runs, or works out how it ended while nobody watched. */
+export async function openVmDriver(config: VmDriverConfig, signal: AbortSignal): Promise<VmDriver> {
+  const driver = new Driver(config);
+  await driver.recover(signal);
+  return driver;
+}
+
+type Notes = { generation: number; resetCount: number; provisionedGeneration: number };
+
+const launchWithinMs = 120_000;
+const usageWithinMs = 2_000;
+
+class Driver implements VmDriver {
+  readonly #config: VmDriverConfig;
+  readonly #directory: VmDirectory;
+  readonly #vm: string;
+  #live: LiveVm | undefined;
+  /** Resolves when the end of the current run is on record. */
+  #finished: Promise<void> = Promise.resolve();
+  #isSuspended: boolean;
+  #exit: VmExit | undefined;
+  #notes: Notes;
+  #told: VmSighting | undefined;
+
+  constructor(config: VmDriverConfig) {
+    this.#config = config;
+    this.#vm = path.basename(config.directory);
+    this.#directory = vmDirectory(config.directory);
+    const suspended = readSuspended(this.#directory);
+    this.#isSuspended = suspended !== undefined;
+    this.#exit = readExit(this.#directory)?.exit;
+    const { generation, resetCount } = readRun(this.#directory)?.plan ?? suspended?.plan ?? { generation: this.#exit?.generation ?? 0, resetCount: 0 };
+    this.#notes = { generation, resetCount, provisionedGeneration: 0 };
+  }
+
+  /** Finds out what became of the run that an earlier daemon recorded. */
+  async recover(signal: AbortSignal): Promise<void> {
+    const record = readRun(this.#directory);
+    if (record === undefined) return this.#clean();
+    if (readExit(this.#directory)?.token === record.token) return forgetRun(this.#directory); // its end is known
+    const live = this.#createLive(record);
+    const identity = record.bootId === bootId() ? findRecordedProcess(live) : undefined;
+    if (identity === undefined) return this.#conclude(live, undefined, false);
+    this.#live = live;
+    try {
+      const isKept = await adoptLiveVm(live, identity, (process) => this.#follow(live, process), signal);
+      if (!isKept) await this.#finished;
+      this.#tell();
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      this.#config.logger.error({ vm: this.#vm, error: errorChain(error) }, "could not adopt a VM");
+      if (this.#live === live) this.#conclude(live, undefined, false);
+    }
+  }
+
+  sighting(): VmSighting {
+    const live = this.#live;
+    const run = live && {
+      record: live.record,
+      status: live.status,
+      agent: live.record.plan.spec.hasAgent ? (live.agentWatch?.state ?? "silent") : "none",
+      addresses: live.agentWatch?.addresses ?? [],
+    };
+    return sight({ vm: this.#vm, run, isSuspended: this.#isSuspended, exit: this.#exit, notes: this.#notes });
+  }
+
+  async launch(plan: LaunchPlan, signal: AbortSignal): Promise<void> {
+    if (this.#live !== undefined) throw new Fault("vm.wrong_state", "The VM is running already.");
+    const suspended = readSuspended(this.#directory);
+    const { generation, resetCount } = plan;
+    const effective = suspended === undefined ? plan : { ...suspended.plan, generation, resetCount };
+    const live = this.#createLive(newRun(effective, suspended === undefined ? "launching" : "restoring", this.#config));
+    prepareDirectory(this.#directory, effective, this.#config);
+    this.#notes = { ...this.#notes, generation, resetCount };
+    live.save();
+    this.#live = live;
+    this.#tell();
+    try {
+      await withDeadline(
+        { ms: launchWithinMs, code: "vm.start_failed", message: `QEMU did not start the VM within ${launchWithinMs / 1000} s.` },
+        signal,
+        (inner) => startLiveVm(live, this.#config, (process) => this.#follow(live, process), inner),
+      );
+    } catch (error) {
+      await this.#undoLaunch(live);
+      throw error;
+    }
+    this.#isSuspended = false;
+    this.#exit = undefined;
+    rmSync(this.#directory.exit, { force: true });
+    this.#tell();
+  }
+
+  async pause(signal: AbortSignal): Promise<void> {
+    await this.#running().pause(signal);
+  }
+
+  async resume(signal: AbortSignal): Promise<void> {
+    await this.#running().continue(signal);
+  }
+
+  async reset(resetCount: number, signal: AbortSignal): Promise<void> {
+    const live = this.#running();
+    await live.reset(signal);
+    live.save({ resetCount });
+    this.#notes = { ...this.#notes, resetCount };
+    this.#tell();
+  }
+
+  async shutDown(signal: AbortSignal): Promise<void> {
+    const live = this.#running();
+    live.save({ isStopping: true });
+    this.#tell();
+    const { agent, agentWatch } = live;
+    if (agent !== undefined && agentWatch?.state === "answering") void this.#askAgent(live, agent);
+    else await live.session.execute("system_powerdown", {}, {}, signal);
+  }
+
+  async kill(signal: AbortSignal): Promise<void> {
+    const live = this.#live;
+    if (live === undefined) return;
+    live.save({ isKilling: true });
+    this.#tell();
+    const deadline = { ms: 60_000, code: "process.still_running", message: "QEMU did not end within a minute of being killed." } as const;
+    await withDeadline(deadline, signal, async () => {
+      await live.end();
+      await this.#finished;
+    });
+  }
+
+  async suspend(signal: AbortSignal): Promise<void> {
+    const live = this.#running();
+    const { record } = live;
+    const directory = this.#directory;
+    live.save({ isSuspending: true });
+    this.#tell();
+    try {
+      if (live.status === "running") await live.pause(signal);
+      const transfer = { session: live.session, socketPath: directory.migration, file: suspendFile(directory) };
+      await saveMemory(transfer, () => giveToQemu(directory.migration, this.#config), signal);
+      const { token, plan, accelerator } = record;
+      commitSuspended(directory, { token, plan, accelerator, suspendedAt: new Date().toISOString() });
+    } catch (error) {
+      await this.#undoSuspend(live);
+      throw error;
+    }
+    this.#isSuspended = true;
+    await live.end();
+    await this.#finished;
+  }
+
+  async discardSuspend(_signal: AbortSignal): Promise<void> {
+    if (this.#live !== undefined) throw new Fault("vm.wrong_state", "The VM is running.");
+    discardSuspended(this.#directory);
+    this.#isSuspended = false;
+    this.#tell();
+  }
+
+  async remove(_signal: AbortSignal): Promise<void> {
+    if (this.#live !== undefined) throw new Fault("vm.wrong_state", "The VM is running; kill it first.");
+    rmSync(this.#directory.root, { recursive: true, force: true });
+    this.#isSuspended = false;
+    this.#exit = undefined;
+    this.#notes = { generation: 0, resetCount: 0, provisionedGeneration: 0 };
+    this.#tell();
+  }
+
+  agent(): AgentSession {
+    const { agent, record } = this.#running();
+    if (agent === undefined) {
+      throw new Fault("vm.agent_unavailable", `VM ${record.plan.spec.name} has no agent channel; set hasAgent and start it again.`);
+    }
+    return agent;
+  }
+
+  screenshot(signal: AbortSignal): Promise<Uint8Array> {
+    const live = this.#running();
+    this.#needDisplay(live.record);
+    return takeScreenshot(live.session, this.#directory, signal);
+  }
+
+  async openStream(kind: "serial" | "display", signal: AbortSignal): Promise<Duplex> {
+    const live = this.#running();
+    if (kind === "serial") {
+      if (live.serial === undefined) throw new Fault("vm.wrong_state", "The VM is just starting; try again.");
+      return live.serial.open(signal);
+    }
+    this.#needDisplay(live.record);
+    const socket = net.connect({ path: this.#directory.vnc, signal });
+    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
+    return socket;
+  }
+
+  async usage(): Promise<VmUsage | undefined> {
+    const live = this.#live;
+    return live?.record.phase === "up" ? sampleUsage(live, AbortSignal.timeout(usageWithinMs)) : undefined;
+  }
+
+  note(patch: { provisionedGeneration?: number }): void {
+    this.#notes = { ...this.#notes, ...patch };
+    this.#tell();
+  }
+
+  async close(): Promise<void> {
+    await this.#live?.detach();
+  }
+
+  #createLive(record: RunRecord): LiveVm {
+    const { logger, agentTiming = {} } = this.#config;
+    return new LiveVm({ record, directory: this.#directory, agentTiming, logger, onChange: () => this.#tell() });
+  }
+
+  #running(): LiveVm {
+    const live = this.#live;
+    if (live?.record.phase === "up") return live;
+    throw new Fault("vm.wrong_state", "The VM is not running; start it first.");
+  }
+
+  #needDisplay({ plan }: RunRecord): void {
+    if (plan.spec.display === "vga") return;
+    throw new Fault("vm.device_unavailable", `VM ${plan.spec.name} has no display; set display to vga and start it again.`);
+  }
+
+  #follow(live: LiveVm, process: QemuProcess): void {
+    this.#finished = process.ended.then((status) => {
+      if (this.#live === live && !live.detached.aborted) this.#conclude(live, status, true);
+    });
+  }
+
+  /** Puts a run's end on record, then tells it. */
+  #conclude(live: LiveVm, status: ExitStatus | undefined, wasWatched: boolean): void {
+    const { record } = live;
+    const directory = this.#directory;
+    this.#isSuspended = readSuspended(directory) !== undefined;
+    // A launch that never got to its guest is no run, and one that suspended has not ended.
+    if (record.phase === "launching" || this.#isSuspended) forgetRun(directory);
+    else {
+      const exit = this.#judge(record, status, wasWatched);
+      this.#exit = exit;
+      writeExit(directory, { token: record.token, exit });
+    }
+    this.#live = undefined;
+    this.#clean();
+    void live.detach();
+    this.#tell();
+  }
+
+  #judge(record: RunRecord, status: ExitStatus | undefined, wasWatched: boolean): VmExit {
+    const judged = judgeExit({
+      status,
+      isRequested: record.isKilling === true || (record.isStopping === true && record.hasGuestShutDown === true),
+      hasGuestShutDown: record.hasGuestShutDown === true,
+      trouble: record.trouble,
+      isOutOfMemory: this.#isOutOfMemory(record),
+      hasHostRebooted: record.bootId !== bootId(),
+      wasWatched,
+      lastWords: lastWords(this.#directory.log),
+    });
+    return { ...judged, at: new Date().toISOString(), generation: record.plan.generation };
+  }
+
+  #isOutOfMemory(record: RunRecord): boolean {
+    const kills = this.#config.cgroup?.oomKills();
+    if (kills !== undefined && kills > (record.oomKillsBefore ?? 0)) return true;
+    return record.process !== undefined && wasKilledForMemory(record.process.pid);
+  }
+
+  /** Nothing of the failed launch stays: no process, record or socket. */
+  async #undoLaunch(live: LiveVm): Promise<void> {
+    if (live.process === undefined) {
+      if (this.#live === live) this.#conclude(live, undefined, true);
+    } else {
+      await live.end(0);
+      await this.#finished;
+    }
+    for (const file of [this.#directory.log, this.#directory.serialLog]) rmSync(file, { force: true });
+  }
+
+  async #undoSuspend(live: LiveVm): Promise<void> {
+    rmSync(suspendFile(this.#directory), { force: true });
+    if (this.#live !== live) return; // it ended meanwhile
+    const patience = AbortSignal.timeout(10_000);
+    try {
+      await live.session.execute("migrate_cancel", {}, {}, patience);
+      await live.continue(patience);
+    } catch (error) {
+      this.#config.logger.error({ vm: this.#vm, error: errorChain(error) }, "a VM whose suspend failed does not go on");
+    }
+    live.forget("isSuspending");
+    this.#tell();
+  }
+
+  async #askAgent(live: LiveVm, agent: AgentSession): Promise<void> {
+    const patience = AbortSignal.any([AbortSignal.timeout(10_000), live.detached]);
+    try {
+      await shutDownGuest(agent, "powerdown", patience);
+    } catch {
+      // It refused or fell silent: the power button is what is left. If QEMU is gone, so is the need.
+      await live.session.execute("system_powerdown", {}, {}, patience).catch(() => {});
+    }
+  }
+
+  #clean(): void {
+    removeSockets(this.#directory);
+    cleanSuspended(this.#directory);
+  }
+
+  #tell(): void {
+    const sighting = this.sighting();
+    if (isDeepStrictEqual(sighting, this.#told)) return;
+    this.#told = sighting;
+    this.#config.onChange(sighting);
+  }
+}

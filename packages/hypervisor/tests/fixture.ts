@@ -1,0 +1,129 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { poll } from "@serai/kit/deadline";
+import { newId } from "@serai/kit/id";
+import { createLogger } from "@serai/kit/logger";
+import type { VmSighting } from "@serai/model/vm";
+import type { CompleteVmSpec } from "@serai/model/vm-spec";
+import type { LaunchPlan } from "../src/launch-plan.ts";
+import { openVmDriver, type VmDriver, type VmDriverConfig } from "../src/vm-driver.ts";
+
+const MiB = 1024 * 1024;
+export const deadlineMs = 60_000;
+
+export function specOf(change: Partial<CompleteVmSpec> = {}): CompleteVmSpec {
+  return {
+    name: "web",
+    description: "",
+    labels: {},
+    cpus: 1,
+    memoryBytes: 64 * MiB,
+    firmware: "bios",
+    disks: [],
+    nics: [],
+    display: "none",
+    hasAgent: true,
+    hasRng: true,
+    hasBalloon: true,
+    hasWatchdog: true,
+    policy: { onShutdown: "stop", onPanic: "restart", onHang: "restart", onCrash: "restart" },
+    ...change,
+  };
+}
+
+/** A VM's directory with the drivers that a test opens for it. Leaves no process and no file. */
+export class DriverFixture implements AsyncDisposable {
+  readonly vm = newId("vm");
+  readonly sightings: VmSighting[] = [];
+  readonly root: string;
+  readonly #overrides: Partial<VmDriverConfig>;
+  readonly #pids = new Set<number>();
+  #driver: VmDriver | undefined;
+
+  constructor(root: string, overrides: Partial<VmDriverConfig>) {
+    this.root = root;
+    this.#overrides = overrides;
+  }
+
+  static async create(overrides: Partial<VmDriverConfig> = {}): Promise<DriverFixture> {
+    return new DriverFixture(await mkdtemp(join(tmpdir(), "serai-hv-")), overrides);
+  }
+
+  get directory(): string {
+    return join(this.root, this.vm);
+  }
+
+  get config(): VmDriverConfig {
+    return {
+      directory: this.directory,
+      qemu: { path: process.env["SERAI_QEMU"] ?? "/usr/bin/qemu-system-x86_64", version: process.env["SERAI_QEMU_VERSION"] ?? "7.2.22" },
+      accelerator: "tcg",
+      logger: createLogger("test", "silent"),
+      onChange: (sighting) => {
+        this.sightings.push(sighting);
+        if (sighting.pid !== undefined) this.#pids.add(sighting.pid);
+      },
+      ...this.#overrides,
+    };
+  }
+
+  plan(spec: Partial<CompleteVmSpec> = {}, more: Partial<LaunchPlan> = {}): LaunchPlan {
+    return {
+      vm: this.vm,
+      uuid: randomUUID(),
+      generation: 3,
+      resetCount: 0,
+      machineType: "pc-q35-7.2",
+      spec: specOf(spec),
+      disks: [],
+      ...more,
+    };
+  }
+
+  async open(): Promise<VmDriver> {
+    this.#driver = await openVmDriver(this.config, AbortSignal.timeout(deadlineMs));
+    const { pid } = this.#driver.sighting();
+    if (pid !== undefined) this.#pids.add(pid);
+    return this.#driver;
+  }
+
+  /** As when the daemon ends: connections go, QEMU stays. */
+  async reopen(): Promise<VmDriver> {
+    await this.#driver?.close();
+    return this.open();
+  }
+
+  until(what: string, look: (sighting: VmSighting) => boolean): Promise<VmSighting> {
+    const driver = this.#driver;
+    if (driver === undefined) throw new Error("no driver is open");
+    return eventually(`${what}; last seen: ${JSON.stringify(driver.sighting())}`, () => (look(driver.sighting()) ? driver.sighting() : undefined));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#driver?.close();
+    for (const pid of this.#pids) {
+      if ((await argumentsOf(pid)).includes(this.vm)) process.kill(pid, "SIGKILL");
+    }
+    await rm(this.root, { recursive: true, force: true });
+  }
+}
+
+export async function argumentsOf(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "");
+}
+
+/** True while the process exists and has not ended. */
+export async function isRunning(pid: number): Promise<boolean> {
+  return (await argumentsOf(pid)) !== "";
+}
+
+export function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
+  const deadline = { ms: deadlineMs, everyMs: 5, code: "request.timeout", message: `waited in vain for ${what}` } as const;
+  return poll(deadline, new AbortController().signal, look);
+}
+
+export const exists = existsSync;
+export const patience = (): AbortSignal => AbortSignal.timeout(deadlineMs);
