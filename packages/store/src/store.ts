@@ -29,6 +29,7 @@ export type Write =
   | { delete: string }
   | { deletePrefix: string };
 
+/** Writes each key at most once (a key put and deleted in one transaction is refused); 1024 writes at most. */
 export type Txn = { when?: readonly Compare[]; then: readonly Write[] };
 
 /** `succeeded` false: a compare failed, nothing was written, `revision` is the current one. */

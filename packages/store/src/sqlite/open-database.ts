@@ -6,7 +6,7 @@ import { Fault } from "@serai/kit/fault";
 
 import { corruptFault, isCorrupt, sqliteFault } from "./sqlite-fault.ts";
 
-export const schemaVersion = 1;
+const schemaVersion = 1;
 const applicationId = 0x53657261; // "Sera", so that `file` and we can tell it from another program's database
 
 const schema = `

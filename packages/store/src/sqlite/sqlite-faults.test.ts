@@ -47,7 +47,13 @@ folderTest("a closed store leaves the database and the lock, and the log is fold
 
 const damages: [string, (path: string) => void][] = [
   ["another file", (path) => writeFileSync(path, "not a database ".repeat(1000))],
-  ["an empty file", (path) => truncateSync(path, 0)],
+  [
+    "an empty file with a log",
+    (path) => {
+      truncateSync(path, 0);
+      writeFileSync(`${path}-wal`, "the only copy");
+    },
+  ],
   ["half of the file", (path) => truncateSync(path, 8192)],
   ["a garbled header", (path) => writeFileSync(path, Buffer.alloc(100, 7), { flag: "r+" })],
   [
@@ -71,11 +77,15 @@ for (const [what, damage] of damages)
   folderTest(`${what} in the store's place is refused and left as it is`, async (path) => {
     await filled(path);
     damage(path);
-    const before = existsSync(path) ? readFileSync(path) : undefined;
+    const before = contents(path);
 
     await assert.rejects(openSqliteStore({ path }, signal), { code: "store.corrupt" });
-    assert.deepEqual(existsSync(path) ? readFileSync(path) : undefined, before);
+    assert.deepEqual(contents(path), before);
   });
+
+function contents(path: string): (Buffer | undefined)[] {
+  return [path, `${path}-wal`].map((file) => (existsSync(file) ? readFileSync(file) : undefined));
+}
 
 folderTest("a store of a newer format is refused and left as it is", async (path) => {
   await filled(path);
