@@ -59,8 +59,9 @@ function takenBack(parts: ControlParts, { record, status }: VmEntry, fault: Faul
 }
 
 /** A VM that cannot have its volumes is no VM: what was made of it is removed again. */
-function failedProvision(parts: ControlParts, { record, status }: VmEntry, fault: FaultJson): VmWrite {
+function failedProvision(parts: ControlParts, { record, status }: VmEntry, fault: FaultJson): VmWrite | undefined {
   const ends = failing(parts, record.id, ["vm.create", "vm.start"], fault);
+  if (ends.length === 0) return undefined;
   const isNew = ends.some(({ operation }) => operation.verb === "vm.create");
   const { name } = record.spec;
   const happenings: Happening[] = [

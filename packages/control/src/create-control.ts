@@ -1,0 +1,114 @@
+import { mkdir } from "node:fs/promises";
+import { systemClock, type Clock } from "@serai/kit/clock";
+import type { Logger } from "@serai/kit/logger";
+import type { Store } from "@serai/store/store";
+import { createCommit } from "./commit.ts";
+import { followHost, sweepNowAndThen } from "./follow-host.ts";
+import { createHostFacts } from "./host-facts.ts";
+import type { HostLink } from "./host-link.ts";
+import type { CatalogueEntry } from "./images/catalogue.ts";
+import { reconcileImage } from "./images/reconcile-image.ts";
+import type { ControlParts } from "./parts.ts";
+import { createLaunchGate } from "./power/launch-gate.ts";
+import { reconcileVmPower } from "./power/reconcile-vm-power.ts";
+import { WorkQueue, type Reconcile } from "./queue/work-queue.ts";
+import { keepTidy } from "./retention.ts";
+import { createAccessService } from "./services/access-service.ts";
+import { createChangeService } from "./services/change-service.ts";
+import { createEventService } from "./services/event-service.ts";
+import { createHostService } from "./services/host-service.ts";
+import { createImageService } from "./services/image-service.ts";
+import { createOperationService } from "./services/operation-service.ts";
+import type { Services } from "./services/services.ts";
+import { createVmService } from "./services/vm-service.ts";
+import { stampedIds } from "./stamped-id.ts";
+import { View } from "./view/view.ts";
+
+export type ControlOptions = {
+  store: Store;
+  host: HostLink;
+  spoolDir: string;
+  catalogue?: readonly CatalogueEntry[];
+  log: Logger;
+  clock?: Clock;
+  random?: () => number;
+};
+
+export type Control = {
+  services: Services;
+  /** Rejects when control cannot go on: the process should end and be started again. */
+  failed: Promise<never>;
+  /** Lets running steps finish until the deadline. Guests are left alone. */
+  close(deadlineMs: number): Promise<void>;
+};
+
+/** Builds control over a store and a host, and starts its controllers. */
+export async function createControl(options: ControlOptions, signal: AbortSignal): Promise<Control> {
+  const { store, host, spoolDir, log, clock = systemClock, random = Math.random } = options;
+  await mkdir(spoolDir, { recursive: true, mode: 0o700 });
+  const stop = new AbortController();
+  const alive = AbortSignal.any([signal, stop.signal]);
+  const view = new View();
+  const { followed } = await view.open(store, alive);
+  const queues: { vm?: WorkQueue; image?: WorkQueue } = {};
+  const parts: ControlParts = {
+    store,
+    view,
+    commit: createCommit(store, view),
+    clock,
+    stampedId: stampedIds(clock, view.events.ids().at(-1)),
+    host,
+    hostFacts: createHostFacts(host),
+    log,
+    spoolDir,
+    catalogue: options.catalogue ?? [],
+    nudge: (kind, id) => queues[kind]?.nudge(id),
+  };
+  const queue = (name: string, reconcile: Reconcile, all: () => Iterable<string>, concurrency: number) =>
+    new WorkQueue({
+      reconcile,
+      all,
+      concurrency,
+      random,
+      onError: (id, error, failures) => log.warn({ [name]: id, failures, err: error }, "a look failed; it is tried again"),
+    });
+  queues.vm = queue("vm", reconcileVmPower(parts, createLaunchGate(view.vms, parts.hostFacts)), () => view.vms.ids(), 8);
+  queues.image = queue("image", reconcileImage(parts), () => view.images.ids(), 2);
+  for (const id of view.vms.ids()) queues.vm.nudge(id);
+  for (const id of view.images.ids()) queues.image.nudge(id);
+  await parts.hostFacts.refresh(alive).catch(() => {}); // followHost reports and retries
+  const background = [followHost(parts, alive), sweepNowAndThen(parts, alive), keepTidy(parts, alive)];
+
+  return {
+    services: servicesOf(parts),
+    failed: failure(followed, alive),
+    close: async (deadlineMs) => {
+      await Promise.all([queues.vm?.drain(deadlineMs), queues.image?.drain(deadlineMs)]);
+      stop.abort(new Error("control ends"));
+      await Promise.allSettled([...background, followed]);
+    },
+  };
+}
+
+function servicesOf(parts: ControlParts): Services {
+  return {
+    vms: createVmService(parts),
+    images: createImageService(parts),
+    operations: createOperationService(parts),
+    events: createEventService(parts),
+    changes: createChangeService(parts),
+    access: createAccessService(parts),
+    host: createHostService(parts),
+  };
+}
+
+/** The watch may end only because we end. */
+function failure(followed: Promise<void>, alive: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => {}); // whoever cares listens too
+  const onEnd = (error: unknown) => {
+    if (!alive.aborted) reject(error ?? new Error("the store's watch ended"));
+  };
+  followed.then(onEnd, onEnd);
+  return promise;
+}
