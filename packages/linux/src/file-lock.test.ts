@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, unlinkSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -60,15 +60,4 @@ test("children do not keep the lock alive", async () => {
   assert.ok(again !== undefined);
   child.kill("SIGKILL");
   await once(child, "close");
-});
-
-test("a lock file that was deleted and made anew is locked anew", () => {
-  const file = path.join(folder, "replaced");
-  using old = tryLockFile(file);
-  unlinkSync(file);
-
-  using fresh = tryLockFile(file);
-
-  assert.ok(old !== undefined && fresh !== undefined);
-  assert.equal(tryLockFile(file), undefined);
 });

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
 import process from "node:process";
 import { poll } from "@serai/kit/deadline";
 import { Fault } from "@serai/kit/fault";
@@ -11,17 +11,16 @@ const lockExclusiveNonBlocking = 2 | 4;
 
 /** Takes the lock at once; undefined when another process (or another call in this one) holds it. */
 export function tryLockFile(path: string): FileLock | undefined {
-  for (;;) {
-    // Node opens files close-on-exec, so that children do not keep the lock alive.
-    const fd = openSync(path, "a+", 0o600);
-    const state = takeLock(fd, path);
-    if (state === "held") {
-      closeSync(fd);
-      return undefined;
-    }
-    if (state === "ours") return holdLock(fd, path);
-    closeSync(fd); // the file was replaced under us: that lock protects nothing
-  }
+  // Node opens files close-on-exec, so that children do not keep the lock alive.
+  const fd = openSync(path, "a+", 0o600);
+  const flock = libc().load("int flock(int fd, int operation)");
+  if (flock(fd, lockExclusiveNonBlocking) === 0) return holdLock(fd, path);
+  const errno = errnoName();
+  closeSync(fd);
+  if (errno === "EAGAIN") return undefined;
+  throw new Fault("linux.refused", `${path} cannot be locked (${errno}); use a local file system.`, {
+    details: { path, errno },
+  });
 }
 
 /** Waits for the lock. When time is up the fault names the holder. */
@@ -41,20 +40,6 @@ export function readLockHolder(path: string): number | undefined {
   } catch {
     return undefined; // no file, no holder
   }
-}
-
-function takeLock(fd: number, path: string): "ours" | "held" | "replaced" {
-  const flock = libc().load("int flock(int fd, int operation)");
-  if (flock(fd, lockExclusiveNonBlocking) !== 0) {
-    const errno = errnoName();
-    if (errno === "EAGAIN" || errno === "EWOULDBLOCK") return "held";
-    closeSync(fd);
-    throw new Fault("linux.refused", `${path} cannot be locked (${errno}); use a local file system.`, {
-      details: { path, errno },
-    });
-  }
-  const current = statSync(path, { throwIfNoEntry: false });
-  return current?.ino === fstatSync(fd).ino ? "ours" : "replaced";
 }
 
 function holdLock(fd: number, path: string): FileLock {

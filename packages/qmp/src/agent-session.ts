@@ -236,9 +236,8 @@ function readSyncEcho(line: Buffer): number | undefined {
 
 type Reply = { return: unknown } | { error: { class: string; desc: string } };
 
-/** Undefined for what cannot be an answer: garbage, and echoes of repeated synchronisation. */
+/** Undefined for what cannot be an answer. */
 function readReply(line: Buffer): Reply | undefined {
-  if (line.includes(delimiter)) return undefined;
   const message = parseRecord(line);
   if (message === undefined) return undefined;
   if ("return" in message) return { return: message["return"] };

@@ -19,8 +19,8 @@ const inBandLimit = 6;
 export class PendingCalls {
   readonly #write: (line: string) => void;
   readonly #waiting = new Map<number, Pending>(); // not yet sent
-  readonly #sent = new Map<number, Pending | "abandoned">();
-  readonly #inBand = new Set<number>();
+  readonly #sent = new Map<number, Pending>();
+  readonly #inBand = new Set<number>(); // what QEMU owes an answer to, given up or not
   #lastId = 0;
 
   constructor(write: (line: string) => void) {
@@ -49,8 +49,7 @@ export class PendingCalls {
     this.#sent.delete(id);
     this.#inBand.delete(id);
     this.#pump();
-    if (found === undefined || found === "abandoned") return undefined;
-    release(found);
+    if (found !== undefined) release(found);
     return found;
   }
 
@@ -60,7 +59,6 @@ export class PendingCalls {
     this.#sent.clear();
     this.#inBand.clear();
     for (const pending of all) {
-      if (pending === "abandoned") continue;
       release(pending);
       pending.reject(reason);
     }
@@ -78,9 +76,10 @@ export class PendingCalls {
 
   #abandon(id: number, reason: unknown): void {
     const pending = this.#waiting.get(id) ?? this.#sent.get(id);
-    if (pending === undefined || pending === "abandoned") return;
-    // QEMU still owes the reply: the id stays taken so that the reply is recognised and dropped.
-    if (!this.#waiting.delete(id)) this.#sent.set(id, "abandoned");
+    if (pending === undefined) return;
+    // What was sent stays in `#inBand`: it fills QEMU's queue until QEMU has answered it.
+    this.#waiting.delete(id);
+    this.#sent.delete(id);
     release(pending);
     pending.reject(reason);
   }

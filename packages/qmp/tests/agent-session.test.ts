@@ -146,6 +146,43 @@ test("an agent that is not there yet is found once it is", async () => {
   assert.deepEqual(commands(fake), ["guest-sync-delimited", "guest-sync-delimited", "guest-ping"]);
 });
 
+test("complaints and echoes that come late are not taken for answers", async () => {
+  const echo = (id: unknown) => [
+    parserComplaint,
+    Buffer.concat([Buffer.of(0xff), Buffer.from(`${JSON.stringify({ return: id })}\n`)]),
+  ];
+  const ids: unknown[] = [];
+  await using fake = await startFakePeer({
+    onMessage: ({ execute, arguments: args }, wire) => {
+      if (execute !== "guest-sync-delimited")
+        return void setTimeout(() => wire.send('{"return": {"host-name": "web"}}\n'), 60);
+      // A slow agent: it answers the first request when the second is there, and everything else a little later.
+      if (ids.push(args?.["id"]) < 2) return;
+      for (const bytes of echo(ids[0])) wire.send(bytes);
+      setTimeout(() => echo(ids[1]).forEach((bytes) => wire.send(bytes)), 30);
+    },
+  });
+  await using agent = openAgentSession(fake);
+
+  assert.deepEqual(await agent.call("guest-get-host-name", {}, {}, signal), { "host-name": "web" });
+});
+
+test("after an interrupt the session synchronises again", async () => {
+  await using fake = await startFakeAgent(() => ({}));
+  await using agent = openAgentSession(fake);
+  await pingAgent(agent, 1_000, signal);
+
+  agent.interrupt();
+  await pingAgent(agent, 1_000, signal);
+
+  assert.deepEqual(commands(fake), [
+    "guest-sync-delimited",
+    "guest-ping",
+    "guest-sync-delimited",
+    "guest-ping",
+  ]);
+});
+
 test("nobody answers, no channel, an interrupt, an abort: each call ends with its reason", async () => {
   await using silent = await startFakePeer({ onMessage: () => {} });
   await using agent = openAgentSession(silent);

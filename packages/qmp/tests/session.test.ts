@@ -130,6 +130,27 @@ test("a call that was given up takes nothing with it, and its late reply is drop
   assert.deepEqual(await session.execute("query-status", {}, {}, signal), { running: true });
 });
 
+test("calls that were given up still count as queued at QEMU, until it has answered them", async () => {
+  const held: Message[] = [];
+  await using qemu = await startFakeQemu((message) =>
+    "exec-oob" in message ? {} : (held.push(message), undefined),
+  );
+  await using session = await openQmpSession({ socketPath: qemu.socketPath }, signal);
+  const hopeless = Array.from({ length: 20 }, () =>
+    session.execute("qom-list", { path: "/" }, { timeoutMs: 20 }, signal),
+  );
+  await Promise.allSettled(hopeless);
+
+  const call = session.execute("query-status", {}, {}, signal);
+  await session.execute("migrate-pause", {}, { isOutOfBand: true }, signal);
+
+  assert.ok(held.every(({ execute }) => execute === "qom-list"));
+  for (const { id } of held.splice(0)) qemu.wires[0]?.send(`${JSON.stringify({ return: [], id })}\r\n`);
+  await session.execute("migrate-pause", {}, { isOutOfBand: true }, signal);
+  qemu.wires[0]?.send(`${JSON.stringify({ return: { running: true }, id: held[0]?.id })}\r\n`);
+  assert.deepEqual(await call, { running: true });
+});
+
 test("in-band calls wait for room at QEMU's queue; an out-of-band one overtakes them", async () => {
   const held: Message[] = [];
   await using qemu = await startFakeQemu((message) =>
