@@ -235,7 +235,7 @@ class Driver implements VmDriver {
     return agent;
   }
 
-  screenshot(signal: AbortSignal): Promise<Uint8Array> {
+  async screenshot(signal: AbortSignal): Promise<Uint8Array> {
     const live = this.#running();
     this.#needDisplay(live.record);
     return takeScreenshot(live.session, this.#directory, signal);
