@@ -28,8 +28,13 @@ const cache = process.env["SERAI_CACHE"] ?? path.join(homedir(), ".cache", "sera
 const home = path.join(cache, "qemu10");
 const wrapper = path.join(home, "bin", "qemu-system-x86_64");
 
-if (!isWorking(wrapper)) install();
-process.stdout.write(`${wrapper}\n`);
+try {
+  if (!isWorking(wrapper)) install();
+  process.stdout.write(`${wrapper}\n`);
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
 
 function isWorking(binary: string): boolean {
   if (!existsSync(binary)) return false;
