@@ -135,7 +135,8 @@ function run(command: string, args: readonly string[]): void {
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" },
   });
   if (done.error !== undefined) fail(`${command} could not be run: ${done.error.message}`);
-  if (done.status !== 0) fail(`${command} failed with exit code ${done.status}; is ${mirror} reachable?`);
+  if (done.status !== 0)
+    fail(`${command} failed with exit code ${done.status}; check that ${mirror} can be reached`);
 }
 
 function say(progress: string): void {

@@ -9,6 +9,7 @@ import {
   execInGuest,
   freezeGuest,
   pingAgent,
+  readAgentInfo,
   readGuestInterfaces,
   setGuestTime,
   shutDownGuest,
@@ -348,6 +349,17 @@ test("a shutdown is silent when it works and speaks when it is refused", async (
   await assert.rejects(shutDownGuest(agent, "powerdown", signal), (error) =>
     isFault(error, "vm.agent_refused"),
   );
+});
+
+test("only commands that the agent is willing to carry out are listed", async () => {
+  const supported_commands = [
+    { name: "guest-ping", enabled: true, "success-response": true },
+    { name: "guest-exec", enabled: false, "success-response": true },
+  ];
+  await using fake = await startFakeAgent(() => ({ version: "7.2.22", supported_commands }));
+  await using agent = openAgentSession(fake);
+
+  assert.deepEqual(await readAgentInfo(agent, signal), { version: "7.2.22", commands: ["guest-ping"] });
 });
 
 test("file systems are frozen and thawed, and counted", async () => {
