@@ -19,7 +19,8 @@ export function isVerbAllowed(verb: HostVerb, record: VmRecord, seen: VmSighting
     case "shut_down":
       return wantsEnd;
     case "kill":
-      return wantsEnd || seen.trouble !== undefined;
+      // One that was asked to shut down, and is wanted again meanwhile, must end before it can start.
+      return wantsEnd || seen.trouble !== undefined || seen.state === "stopping";
     case "suspend":
       return !record.isDeleting && record.power === "suspended";
     case "discard_suspend":

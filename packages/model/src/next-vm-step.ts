@@ -26,7 +26,7 @@ export function nextVmStep(record: VmRecord, status: VmStatus, nowMs: number): V
     case "absent":
       return whenAbsent(record, status, nowMs);
     case "starting":
-      return wantsProcess(record) ? wait : { do: "kill" };
+      return wantsProcess(record) || isToBeSuspended(record) ? wait : { do: "kill" };
     case "running":
     case "paused":
       return whenThere(record, status, nowMs);
@@ -41,6 +41,8 @@ export function nextVmStep(record: VmRecord, status: VmStatus, nowMs: number): V
 
 const wantsProcess = (record: VmRecord): boolean =>
   !record.isDeleting && (record.power === "running" || record.power === "paused");
+
+const isToBeSuspended = (record: VmRecord): boolean => !record.isDeleting && record.power === "suspended";
 
 function whenAbsent(record: VmRecord, status: VmStatus, nowMs: number): VmStep {
   if (record.isDeleting) return { do: "remove" };

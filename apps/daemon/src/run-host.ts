@@ -1,0 +1,49 @@
+import { systemClock } from "@serai/kit/clock";
+import { isFault } from "@serai/kit/fault";
+import type { Logger } from "@serai/kit/logger";
+import { createHostAgent, type HostAgent } from "@serai/host-agent/host-agent";
+import type { IntentSource } from "@serai/host-agent/intent-source";
+import { openSqliteReader } from "@serai/store/sqlite/sqlite-reader";
+import type { Configuration } from "./configuration.ts";
+import { readHostId, type StateDirectory } from "./state-directory.ts";
+import { seraiVersion } from "./version.ts";
+
+/** Opens the host of this machine, reading intent from the store beside control. */
+export async function runHost(
+  configuration: Configuration,
+  { state, logger }: { state: StateDirectory; logger: Logger },
+  signal: AbortSignal,
+): Promise<HostAgent> {
+  return createHostAgent(
+    {
+      directory: state.host,
+      spoolDirectory: state.spool,
+      builtinImages: configuration.builtinImages,
+      hostId: await readHostId(state),
+      seraiVersion,
+      intents: intentsOf(state.store),
+      isPrivileged: configuration.isPrivileged,
+      logger,
+      clock: systemClock,
+    },
+    signal,
+  );
+}
+
+/** The store's records as the host's source of intent. It may be closed for a while: then nothing can be told. */
+function intentsOf(storePath: string): IntentSource {
+  const reader = openSqliteReader(storePath);
+  const idsUnder = (prefix: string) => reader.range(prefix).map(({ key }) => key.slice(prefix.length));
+  return {
+    vm: (id) => reader.get(`/vms/${id}`)?.value,
+    image: (id) => reader.get(`/images/${id}`)?.value,
+    vmIds: () => idsUnder("/vms/"),
+    imageIds: () => idsUnder("/images/"),
+  };
+}
+
+/** A fault's own sentence; whatever else it is, in one line. */
+export function sentenceOf(error: unknown): string {
+  if (isFault(error)) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,60 @@
+import { ExecRequestSchema, hostVerbs, IdSchema } from "@serai/model/host-request";
+import { Type, type TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import type { HostAgent } from "./host-agent.ts";
+
+export type HostRequest = {
+  /** Throws nothing; false for anything but exactly the right shape. */
+  isValid(body: unknown): boolean;
+  maxBytes: number;
+  /** Steps go on when whoever asked is gone: half a step is worse than one too many. */
+  outlivesCaller?: boolean;
+  run(agent: Omit<HostAgent, "close">, body: never, signal: AbortSignal): Promise<unknown>;
+};
+
+const strict = { additionalProperties: false };
+const nothing = Type.Object({}, strict);
+const vm = Type.Object({ vm: IdSchema }, strict);
+const image = Type.Object({ image: IdSchema, generation: Type.Integer({ minimum: 0 }) }, strict);
+const act = Type.Object(
+  {
+    verb: Type.Union(hostVerbs.map((verb) => Type.Literal(verb))),
+    vm: IdSchema,
+    generation: Type.Integer({ minimum: 0 }),
+  },
+  strict,
+);
+const exec = Type.Object({ vm: IdSchema, request: ExecRequestSchema }, strict);
+
+function request<Body>(
+  schema: TSchema,
+  run: (agent: Omit<HostAgent, "close">, body: Body, signal: AbortSignal) => Promise<unknown>,
+  options: { maxBytes?: number; outlivesCaller?: boolean } = {},
+): HostRequest {
+  const check = Compile(schema);
+  return { isValid: (body) => check.Check(body), maxBytes: 4096, ...options, run };
+}
+
+type VmBody = { vm: string };
+type ImageBody = { image: string; generation: number };
+type ActBody = { verb: (typeof hostVerbs)[number]; vm: string; generation: number };
+type ExecBody = { vm: string; request: Parameters<HostAgent["exec"]>[1] };
+
+/** The closed list of what control may ask of a host, by name. Nothing else is answered. */
+export const hostRequests: Readonly<Record<string, HostRequest>> = {
+  describe: request(nothing, (agent, _body, signal) => agent.describe(signal)),
+  look: request<VmBody>(vm, (agent, body, signal) => agent.look(body.vm, signal)),
+  act: request<ActBody>(act, (agent, body, signal) => agent.act(body.verb, body.vm, body.generation, signal), {
+    outlivesCaller: true,
+  }),
+  usage: request(nothing, (agent, _body, signal) => agent.usage(signal)),
+  exec: request<ExecBody>(exec, (agent, body, signal) => agent.exec(body.vm, body.request, signal), {
+    maxBytes: 8 * 1024 * 1024,
+  }),
+  screenshot: request<VmBody>(vm, (agent, body, signal) => agent.screenshot(body.vm, signal)),
+  "take-image": request<ImageBody>(image, (agent, body, signal) => agent.takeImage(body.image, body.generation, signal)),
+  "remove-image": request<ImageBody>(image, (agent, body, signal) =>
+    agent.removeImage(body.image, body.generation, signal),
+  ),
+  sweep: request(nothing, (agent, _body, signal) => agent.sweep(signal)),
+};
