@@ -23,7 +23,7 @@ const tool = (name: string) => join(home, "node_modules/.bin", name);
 const script = (name: string) => [process.execPath, join(home, "scripts", name), root];
 const projects = ["tsconfig.json", ...globSync("{apps,packages}/*/tsconfig.json", { cwd: root })];
 
-const fastTests = { files: allTestFiles(root).filter(isFastTest), concurrency: 2, timeoutMs: 20_000 };
+const fastTests = { files: allTestFiles(root).filter(isFastTest), concurrency: 2, timeoutMs: 60_000 };
 
 const checks: Check[] = [
   // the longest first: the others then fill the gaps

@@ -17,7 +17,7 @@ const home = dirname(dirname(import.meta.dirname));
 
 /** What every Linux has, and the scripts rely on. Package tools are left out: each test brings its own. */
 const basics =
-  "awk bash cat cut date dirname du env find flock getconf getent grep head kill ln mkdir mktemp mv paste printf readlink rm sed setsid sh sha256sum sleep sort stat tail tr true uname xargs";
+  "awk bash cat cut date dirname du env find flock getconf getent grep head kill ln ls mkdir mktemp mv paste printf readlink rm sed setsid sh sha256sum sleep sort stat tail tr true uname xargs";
 
 export type Run = { code: number | null; stdout: string; stderr: string; ms: number };
 
