@@ -29,10 +29,11 @@ export type CallInput<N extends RouteName> = ParamsInput<Routes[N]> &
   };
 
 type ReplySchemas<R> = R extends { replies: infer M } ? M[keyof M] : never;
-type ReplyFrom<S> = S extends TSchema
-  ? Static<S>
-  : S extends { contentType: string }
-    ? Uint8Array
+// TSchema is any object to the compiler, so the narrower kind is asked for first.
+type ReplyFrom<S> = S extends { contentType: string }
+  ? Uint8Array
+  : S extends TSchema
+    ? Static<S>
     : undefined;
 export type ReplyOf<N extends RouteName> = ReplyFrom<ReplySchemas<Routes[N]>>;
 
