@@ -17,7 +17,12 @@ export function findRecordedProcess({ record }: LiveVm): ProcessIdentity | undef
  * Takes over a QEMU that an earlier daemon started, whatever it was doing: a launch is finished, an unfinished suspend
  * undone, a finished one completed. Answers false when it had to be ended, and is gone.
  */
-export async function adoptLiveVm(live: LiveVm, identity: ProcessIdentity, onProcess: (process: QemuProcess) => void, signal: AbortSignal): Promise<boolean> {
+export async function adoptLiveVm(
+  live: LiveVm,
+  identity: ProcessIdentity,
+  onProcess: (process: QemuProcess) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { record, directory } = live;
   const gone = new AbortController();
   try {
@@ -30,7 +35,9 @@ export async function adoptLiveVm(live: LiveVm, identity: ProcessIdentity, onPro
     // It cannot be talked to, so it can never be managed again: what it holds must become free.
     killProcess(identity, "SIGKILL");
     await waitForExit(identity, 30_000, signal);
-    throw new Error(`VM ${record.plan.vm} could not be adopted and was ended: ${errorChain(error)}`, { cause: error });
+    throw new Error(`VM ${record.plan.vm} could not be adopted and was ended: ${errorChain(error)}`, {
+      cause: error,
+    });
   } finally {
     gone.abort();
   }
@@ -64,13 +71,18 @@ async function settle(live: LiveVm, signal: AbortSignal): Promise<boolean> {
   }
   if (record.isSuspending) {
     live.forget("isSuspending");
-    if (status === "postmigrate" || status === "finish-migrate" || status === "paused") await live.continue(signal);
+    if (status === "postmigrate" || status === "finish-migrate" || status === "paused")
+      await live.continue(signal);
   }
   return true;
 }
 
 /** A process that ends before its monitor answers would otherwise be waited for until the deadline. */
-async function watchUntilConnected(identity: ProcessIdentity, gone: AbortController, signal: AbortSignal): Promise<void> {
+async function watchUntilConnected(
+  identity: ProcessIdentity,
+  gone: AbortController,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await waitForExit(identity, 60_000, AbortSignal.any([signal, gone.signal]));
     gone.abort(new Error("QEMU ended"));

@@ -14,7 +14,12 @@ export type AgentTiming = {
   hangMs: number;
 };
 
-export const defaultAgentTiming: AgentTiming = { refreshMs: 30_000, firstRefreshMs: 1_000, answerMs: 10_000, hangMs: 120_000 };
+export const defaultAgentTiming: AgentTiming = {
+  refreshMs: 30_000,
+  firstRefreshMs: 1_000,
+  answerMs: 10_000,
+  hangMs: 120_000,
+};
 
 export type AgentWatchOptions = {
   agent: AgentSession;
@@ -120,7 +125,8 @@ export class AgentWatch implements Disposable {
       return;
     }
     this.#note("silent", this.#addresses);
-    if (this.#lastAnswerAt !== undefined && performance.now() - this.#lastAnswerAt >= timing.hangMs) this.#options.onHang();
+    if (this.#lastAnswerAt !== undefined && performance.now() - this.#lastAnswerAt >= timing.hangMs)
+      this.#options.onHang();
     this.#lookIn(timing.firstRefreshMs);
   }
 

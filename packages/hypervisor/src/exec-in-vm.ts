@@ -3,7 +3,11 @@ import { execInGuest } from "@serai/qmp/agent-calls";
 import type { AgentSession } from "@serai/qmp/agent-session";
 
 /** Runs a program in a guest as the API asks for it, and answers as the API does. */
-export async function execInVm(agent: AgentSession, request: ExecRequest, signal: AbortSignal): Promise<ExecResult> {
+export async function execInVm(
+  agent: AgentSession,
+  request: ExecRequest,
+  signal: AbortSignal,
+): Promise<ExecResult> {
   const [path, ...args] = request.argv as [string, ...string[]];
   const result = await execInGuest(
     agent,

@@ -1,6 +1,12 @@
 import type { CompleteVmSpec, DiskBus } from "@serai/model/vm-spec";
 
-export type PlannedDisk = { name: string; bus: DiskBus; path: string; format: "qcow2" | "raw"; isReadOnly: boolean };
+export type PlannedDisk = {
+  name: string;
+  bus: DiskBus;
+  path: string;
+  format: "qcow2" | "raw";
+  isReadOnly: boolean;
+};
 
 /** Everything a launch needs; made by the host agent from intent and storage. Paths are the host's own. */
 export type LaunchPlan = {

@@ -108,7 +108,9 @@ export class LiveVm {
       signal,
     );
     const history = record.phase === "up" ? readLogTail(directory.serialLog, historyBytes) : Buffer.alloc(0);
-    this.#serial = new SerialHub(await connectUnix(directory.serial, signal), history, (count) => this.#countSerial(count));
+    this.#serial = new SerialHub(await connectUnix(directory.serial, signal), history, (count) =>
+      this.#countSerial(count),
+    );
     if (record.plan.spec.hasAgent) {
       this.#agent = openAgentSession({ socketPath: directory.agent });
       this.#watch = new AgentWatch({
@@ -135,7 +137,13 @@ export class LiveVm {
     const { status } = await this.session.execute("query-status", {}, {}, signal);
     if (status === "guest-panicked") this.#noteTrouble("guest_panic");
     if (status === "watchdog" || status === "internal-error") this.#noteTrouble("guest_hang");
-    this.#noteStatus(status === "running" ? "running" : status === "prelaunch" || status === "inmigrate" ? "waiting" : "paused");
+    this.#noteStatus(
+      status === "running"
+        ? "running"
+        : status === "prelaunch" || status === "inmigrate"
+          ? "waiting"
+          : "paused",
+    );
     if (this.#watch !== undefined) {
       const ports = await this.session.execute("query-chardev", {}, {}, signal);
       this.#watch.notePort(ports.some((port) => port.label === "agent" && port["frontend-open"]));

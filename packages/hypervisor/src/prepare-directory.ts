@@ -11,7 +11,11 @@ export function prepareDirectory(directory: VmDirectory, plan: LaunchPlan, confi
   mkdirSync(directory.root, { recursive: true, mode: 0o711 });
   mkdirSync(directory.qemu, { recursive: true, mode: 0o700 });
   if (plan.spec.firmware === "uefi" && !existsSync(directory.uefiVars)) {
-    if (config.firmware === undefined) throw new Fault("host.unsupported", "This host has no UEFI firmware; install the package ovmf, or use BIOS.");
+    if (config.firmware === undefined)
+      throw new Fault(
+        "host.unsupported",
+        "This host has no UEFI firmware; install the package ovmf, or use BIOS.",
+      );
     copyFileSync(config.firmware.uefiVars, directory.uefiVars, constants.COPYFILE_EXCL);
     chmodSync(directory.uefiVars, 0o600);
     giveToQemu(directory.uefiVars, config);
@@ -27,5 +31,6 @@ export function giveToQemu(file: string, { uid, gid }: VmDriverConfig): void {
 
 export function removeSockets(directory: VmDirectory): void {
   const { monitor, spareMonitor, agent, serial, vnc, migration, screenshot } = directory;
-  for (const file of [monitor, spareMonitor, agent, serial, vnc, migration, screenshot]) rmSync(file, { force: true });
+  for (const file of [monitor, spareMonitor, agent, serial, vnc, migration, screenshot])
+    rmSync(file, { force: true });
 }

@@ -3,7 +3,10 @@ import { test } from "node:test";
 import { readMachineTypes, readVersion } from "./qemu-info.ts";
 
 test("the version is read whatever stands around it", () => {
-  assert.equal(readVersion("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright"), "7.2.22");
+  assert.equal(
+    readVersion("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright"),
+    "7.2.22",
+  );
   assert.equal(readVersion("QEMU emulator version 10.0.2 (Debian)\n"), "10.0.2");
 });
 

@@ -38,10 +38,14 @@ export async function findQemu({ cacheDir }: { cacheDir: string }, signal: Abort
   const asked = await askOnce(qemuPath, cacheDir, signal);
   const [major = 0, minor = 0] = asked.version.split(".").map(Number);
   if (major < oldest.major || (major === oldest.major && minor < oldest.minor)) {
-    throw new Fault("host.qemu_too_old", `QEMU ${asked.version} at ${qemuPath} is too old; install 7.2 or later.`);
+    throw new Fault(
+      "host.qemu_too_old",
+      `QEMU ${asked.version} at ${qemuPath} is too old; install 7.2 or later.`,
+    );
   }
   const [newest] = asked.machineTypes;
-  if (newest === undefined) throw new Fault("host.qemu_missing", `QEMU at ${qemuPath} has no q35 machine; install qemu-system-x86.`);
+  if (newest === undefined)
+    throw new Fault("host.qemu_missing", `QEMU at ${qemuPath} has no q35 machine; install qemu-system-x86.`);
   const firmware = firmwarePairs.find((pair) => pair.every((file) => existsSync(file)));
   return {
     path: qemuPath,
@@ -55,9 +59,20 @@ export async function findQemu({ cacheDir }: { cacheDir: string }, signal: Abort
 function locate(): string {
   const named = process.env["SERAI_QEMU"];
   const folders = (process.env["PATH"] ?? "").split(":").concat("/usr/bin", "/usr/local/bin");
-  const found = named ? (existsSync(named) ? path.resolve(named) : undefined) : folders.map((folder) => path.join(folder, program)).find((file) => path.isAbsolute(file) && existsSync(file));
+  const found = named
+    ? existsSync(named)
+      ? path.resolve(named)
+      : undefined
+    : folders
+        .map((folder) => path.join(folder, program))
+        .find((file) => path.isAbsolute(file) && existsSync(file));
   if (found !== undefined) return found;
-  throw new Fault("host.qemu_missing", named ? `SERAI_QEMU names ${named}, which is not there.` : `There is no ${program}; install qemu-system-x86.`);
+  throw new Fault(
+    "host.qemu_missing",
+    named
+      ? `SERAI_QEMU names ${named}, which is not there.`
+      : `There is no ${program}; install qemu-system-x86.`,
+  );
 }
 
 type Asked = { version: string; machineTypes: string[] };
@@ -71,7 +86,10 @@ async function askOnce(qemuPath: string, cacheDir: string, signal: AbortSignal):
   if (cached?.file === qemuPath && cached.mtimeMs === mtimeMs && cached.sizeBytes === sizeBytes) {
     return { version: cached.version, machineTypes: cached.machineTypes };
   }
-  const [versionText, machineText] = await Promise.all([run(qemuPath, ["--version"], signal), run(qemuPath, ["-machine", "help"], signal)]);
+  const [versionText, machineText] = await Promise.all([
+    run(qemuPath, ["--version"], signal),
+    run(qemuPath, ["-machine", "help"], signal),
+  ]);
   const asked = { version: readVersion(versionText), machineTypes: readMachineTypes(machineText) };
   mkdirSync(cacheDir, { recursive: true });
   writeJsonFile(cacheFile, { file: qemuPath, mtimeMs, sizeBytes, ...asked } satisfies Cached);
@@ -80,7 +98,8 @@ async function askOnce(qemuPath: string, cacheDir: string, signal: AbortSignal):
 
 export function readVersion(text: string): string {
   const version = /version (\d+\.\d+(\.\d+)?)/.exec(text)?.[1];
-  if (version === undefined) throw new Fault("host.qemu_missing", "QEMU does not tell its version; reinstall qemu-system-x86.");
+  if (version === undefined)
+    throw new Fault("host.qemu_missing", "QEMU does not tell its version; reinstall qemu-system-x86.");
   return version;
 }
 
@@ -97,7 +116,14 @@ function run(file: string, args: string[], signal: AbortSignal): Promise<string>
   return new Promise((resolve, reject) => {
     execFile(file, args, { timeout: 30_000, signal }, (error, stdout) => {
       if (error === null) resolve(stdout);
-      else reject(signal.aborted ? signal.reason : new Fault("host.qemu_missing", `QEMU at ${file} does not run; reinstall qemu-system-x86.`, { cause: error }));
+      else
+        reject(
+          signal.aborted
+            ? signal.reason
+            : new Fault("host.qemu_missing", `QEMU at ${file} does not run; reinstall qemu-system-x86.`, {
+                cause: error,
+              }),
+        );
     });
   });
 }

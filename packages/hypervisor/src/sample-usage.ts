@@ -12,8 +12,14 @@ export async function sampleUsage(live: LiveVm, signal: AbortSignal): Promise<Vm
   const stat = await readFile(`/proc/${process.identity.pid}/stat`, "latin1").catch(() => undefined);
   if (stat === undefined) return undefined;
   // The second field, the program's name, may hold spaces and parentheses: count from its end.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ").map(Number);
-  const [guestMemoryBytes, disks] = await Promise.all([readGuestMemory(live, signal), readDisks(live, signal)]);
+  const fields = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .map(Number);
+  const [guestMemoryBytes, disks] = await Promise.all([
+    readGuestMemory(live, signal),
+    readDisks(live, signal),
+  ]);
   return {
     vm: record.plan.vm,
     cpuSeconds: ((fields[11] ?? 0) + (fields[12] ?? 0)) / ticksPerSecond,
@@ -23,7 +29,8 @@ export async function sampleUsage(live: LiveVm, signal: AbortSignal): Promise<Vm
     // User-mode networking counts nothing.
     netReceivedBytes: 0,
     netSentBytes: 0,
-    uptimeSeconds: record.startedAt === undefined ? 0 : Math.max(0, (Date.now() - Date.parse(record.startedAt)) / 1000),
+    uptimeSeconds:
+      record.startedAt === undefined ? 0 : Math.max(0, (Date.now() - Date.parse(record.startedAt)) / 1000),
   };
 }
 
@@ -37,7 +44,10 @@ async function readGuestMemory({ record, session }: LiveVm, signal: AbortSignal)
   }
 }
 
-async function readDisks({ session }: LiveVm, signal: AbortSignal): Promise<{ diskReadBytes: number; diskWrittenBytes: number }> {
+async function readDisks(
+  { session }: LiveVm,
+  signal: AbortSignal,
+): Promise<{ diskReadBytes: number; diskWrittenBytes: number }> {
   const all = await session.execute("query-blockstats", {}, {}, signal);
   return {
     diskReadBytes: all.reduce((sum, { stats }) => sum + Number(stats.rd_bytes), 0),

@@ -22,7 +22,8 @@ export type VmFacts = {
 /** Tells the world what a driver knows. */
 export function sight({ vm, run, isSuspended, exit, notes }: VmFacts): VmSighting {
   const base = { vm, ...notes, agent: "none" as const, addresses: [], hasDisplay: false };
-  if (run === undefined) return { ...base, state: isSuspended ? "suspended" : "absent", ...(exit !== undefined && { exit }) };
+  if (run === undefined)
+    return { ...base, state: isSuspended ? "suspended" : "absent", ...(exit !== undefined && { exit }) };
   const { record, agent, addresses } = run;
   return {
     ...base,

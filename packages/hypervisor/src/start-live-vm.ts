@@ -13,7 +13,11 @@ import { discardSuspended, restoreSuspended, useUpSuspended } from "./suspend/su
 import type { VmDriverConfig } from "./vm-driver-config.ts";
 
 /** The record of a launch that is about to begin. */
-export function newRun(plan: LaunchPlan, phase: "launching" | "restoring", config: VmDriverConfig): RunRecord {
+export function newRun(
+  plan: LaunchPlan,
+  phase: "launching" | "restoring",
+  config: VmDriverConfig,
+): RunRecord {
   const oomKillsBefore = config.cgroup?.oomKills();
   return {
     token: randomBytes(9).toString("base64url"),
@@ -31,10 +35,19 @@ export function newRun(plan: LaunchPlan, phase: "launching" | "restoring", confi
  * Takes a recorded launch to a running guest. `onProcess` gets the process as soon as there is one. Rejects with
  * QEMU's own words; what is left then is the caller's to end.
  */
-export async function startLiveVm(live: LiveVm, config: VmDriverConfig, onProcess: (process: QemuProcess) => void, signal: AbortSignal): Promise<void> {
+export async function startLiveVm(
+  live: LiveVm,
+  config: VmDriverConfig,
+  onProcess: (process: QemuProcess) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const { record, directory } = live;
   const isRestoring = record.phase === "restoring";
-  const process = await spawnQemu({ argv: launchArgv(live, config), cwd: directory.qemu, log: directory.log });
+  const process = await spawnQemu({
+    argv: launchArgv(live, config),
+    cwd: directory.qemu,
+    log: directory.log,
+  });
   live.process = process;
   onProcess(process);
   live.save({ process: process.identity });
@@ -65,7 +78,10 @@ export async function bringUp(live: LiveVm, signal: AbortSignal): Promise<void> 
 
 async function restore(live: LiveVm, signal: AbortSignal): Promise<void> {
   const { directory } = live;
-  await loadMemory({ session: live.session, socketPath: directory.migration, file: directory.suspendedState }, signal);
+  await loadMemory(
+    { session: live.session, socketPath: directory.migration, file: directory.suspendedState },
+    signal,
+  );
   useUpSuspended(directory);
   try {
     await live.continue(signal);
@@ -97,4 +113,7 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
 }
 
 const startFailed = (words: string, cause: unknown): Fault =>
-  new Fault("vm.start_failed", `QEMU could not start the VM: ${words}`, { cause, details: { chain: errorChain(cause) } });
+  new Fault("vm.start_failed", `QEMU could not start the VM: ${words}`, {
+    cause,
+    details: { chain: errorChain(cause) },
+  });

@@ -25,7 +25,13 @@ import { takeScreenshot } from "./screenshot.ts";
 import { sight } from "./sight.ts";
 import { newRun, startLiveVm } from "./start-live-vm.ts";
 import { saveMemory } from "./suspend/memory-transfer.ts";
-import { cleanSuspended, commitSuspended, discardSuspended, readSuspended, suspendFile } from "./suspend/suspended-state.ts";
+import {
+  cleanSuspended,
+  commitSuspended,
+  discardSuspended,
+  readSuspended,
+  suspendFile,
+} from "./suspend/suspended-state.ts";
 import { vmDirectory, type VmDirectory } from "./vm-directory.ts";
 import type { VmDriverConfig } from "./vm-driver-config.ts";
 
@@ -91,7 +97,8 @@ class Driver implements VmDriver {
     const suspended = readSuspended(this.#directory);
     this.#isSuspended = suspended !== undefined;
     this.#exit = readExit(this.#directory)?.exit;
-    const { generation, resetCount } = readRun(this.#directory)?.plan ?? suspended?.plan ?? { generation: this.#exit?.generation ?? 0, resetCount: 0 };
+    const { generation, resetCount } = readRun(this.#directory)?.plan ??
+      suspended?.plan ?? { generation: this.#exit?.generation ?? 0, resetCount: 0 };
     this.#notes = { generation, resetCount, provisionedGeneration: 0 };
   }
 
@@ -131,7 +138,9 @@ class Driver implements VmDriver {
     const suspended = readSuspended(this.#directory);
     const { generation, resetCount } = plan;
     const effective = suspended === undefined ? plan : { ...suspended.plan, generation, resetCount };
-    const live = this.#createLive(newRun(effective, suspended === undefined ? "launching" : "restoring", this.#config));
+    const live = this.#createLive(
+      newRun(effective, suspended === undefined ? "launching" : "restoring", this.#config),
+    );
     prepareDirectory(this.#directory, effective, this.#config);
     this.#notes = { ...this.#notes, generation, resetCount };
     live.save();
@@ -139,7 +148,11 @@ class Driver implements VmDriver {
     this.#tell();
     try {
       await withDeadline(
-        { ms: launchWithinMs, code: "vm.start_failed", message: `QEMU did not start the VM within ${launchWithinMs / 1000} s.` },
+        {
+          ms: launchWithinMs,
+          code: "vm.start_failed",
+          message: `QEMU did not start the VM within ${launchWithinMs / 1000} s.`,
+        },
         signal,
         (inner) => startLiveVm(live, this.#config, (process) => this.#follow(live, process), inner),
       );
@@ -183,7 +196,11 @@ class Driver implements VmDriver {
     if (live === undefined) return;
     live.save({ isKilling: true });
     this.#tell();
-    const deadline = { ms: 60_000, code: "process.still_running", message: "QEMU did not end within a minute of being killed." } as const;
+    const deadline = {
+      ms: 60_000,
+      code: "process.still_running",
+      message: "QEMU did not end within a minute of being killed.",
+    } as const;
     await withDeadline(deadline, signal, async () => {
       await live.end();
       await this.#finished;
@@ -198,7 +215,11 @@ class Driver implements VmDriver {
     this.#tell();
     try {
       if (live.status === "running") await live.pause(signal);
-      const transfer = { session: live.session, socketPath: directory.migration, file: suspendFile(directory) };
+      const transfer = {
+        session: live.session,
+        socketPath: directory.migration,
+        file: suspendFile(directory),
+      };
       await saveMemory(transfer, () => giveToQemu(directory.migration, this.#config), signal);
       const { token, plan, accelerator } = record;
       commitSuspended(directory, { token, plan, accelerator, suspendedAt: new Date().toISOString() });
@@ -230,7 +251,10 @@ class Driver implements VmDriver {
   agent(): AgentSession {
     const { agent, record } = this.#running();
     if (agent === undefined) {
-      throw new Fault("vm.agent_unavailable", `VM ${record.plan.spec.name} has no agent channel; set hasAgent and start it again.`);
+      throw new Fault(
+        "vm.agent_unavailable",
+        `VM ${record.plan.spec.name} has no agent channel; set hasAgent and start it again.`,
+      );
     }
     return agent;
   }
@@ -269,7 +293,13 @@ class Driver implements VmDriver {
 
   #createLive(record: RunRecord): LiveVm {
     const { logger, agentTiming = {} } = this.#config;
-    return new LiveVm({ record, directory: this.#directory, agentTiming, logger, onChange: () => this.#tell() });
+    return new LiveVm({
+      record,
+      directory: this.#directory,
+      agentTiming,
+      logger,
+      onChange: () => this.#tell(),
+    });
   }
 
   #running(): LiveVm {
@@ -280,7 +310,10 @@ class Driver implements VmDriver {
 
   #needDisplay({ plan }: RunRecord): void {
     if (plan.spec.display === "vga") return;
-    throw new Fault("vm.device_unavailable", `VM ${plan.spec.name} has no display; set display to vga and start it again.`);
+    throw new Fault(
+      "vm.device_unavailable",
+      `VM ${plan.spec.name} has no display; set display to vga and start it again.`,
+    );
   }
 
   #follow(live: LiveVm, process: QemuProcess): void {
@@ -310,7 +343,8 @@ class Driver implements VmDriver {
   #judge(record: RunRecord, status: ExitStatus | undefined, wasWatched: boolean): VmExit {
     const judged = judgeExit({
       status,
-      isRequested: record.isKilling === true || (record.isStopping === true && record.hasGuestShutDown === true),
+      isRequested:
+        record.isKilling === true || (record.isStopping === true && record.hasGuestShutDown === true),
       hasGuestShutDown: record.hasGuestShutDown === true,
       trouble: record.trouble,
       isOutOfMemory: this.#isOutOfMemory(record),
@@ -346,7 +380,10 @@ class Driver implements VmDriver {
       await live.session.execute("migrate_cancel", {}, {}, patience);
       await live.continue(patience);
     } catch (error) {
-      this.#config.logger.error({ vm: this.#vm, error: errorChain(error) }, "a VM whose suspend failed does not go on");
+      this.#config.logger.error(
+        { vm: this.#vm, error: errorChain(error) },
+        "a VM whose suspend failed does not go on",
+      );
     }
     live.forget("isSuspending");
     this.#tell();

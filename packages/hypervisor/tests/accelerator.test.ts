@@ -11,7 +11,12 @@ test("the probe guest runs to its end without KVM", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "serai-probe-"));
   const qemu = await findQemu({ cacheDir: folder.path }, patience());
 
-  const probe = { qemuPath: qemu.path, qemuVersion: qemu.version, kernelRelease: release(), cacheDir: folder.path };
+  const probe = {
+    qemuPath: qemu.path,
+    qemuVersion: qemu.version,
+    kernelRelease: release(),
+    cacheDir: folder.path,
+  };
   const outcome = await runProbeGuest({ ...probe, accelerator: "tcg" }, patience());
 
   assert.deepEqual(outcome, { isSuccess: true, isTimeout: false, reason: "" });
@@ -20,18 +25,31 @@ test("the probe guest runs to its end without KVM", async () => {
 test("a QEMU that cannot run the probe guest under KVM means tcg, with the reason", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "serai-probe-"));
   const broken = join(folder.path, "qemu");
-  await writeFile(broken, "#!/bin/sh\necho 'qemu-system-x86_64: error: failed to set MSR 0x48f' >&2\nexit 1\n", { mode: 0o755 });
+  await writeFile(
+    broken,
+    "#!/bin/sh\necho 'qemu-system-x86_64: error: failed to set MSR 0x48f' >&2\nexit 1\n",
+    { mode: 0o755 },
+  );
 
   const probe = { qemuPath: broken, qemuVersion: "7.2.22", kernelRelease: release(), cacheDir: folder.path };
   const outcome = await runProbeGuest({ ...probe, accelerator: "kvm" }, patience());
 
-  assert.deepEqual(outcome, { isSuccess: false, isTimeout: false, reason: "QEMU ended with code 1 (error: failed to set MSR 0x48f)" });
+  assert.deepEqual(outcome, {
+    isSuccess: false,
+    isTimeout: false,
+    reason: "QEMU ended with code 1 (error: failed to set MSR 0x48f)",
+  });
 });
 
 test("the choice is made once per kernel and QEMU, and says why", async (context) => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "serai-probe-"));
   const qemu = await findQemu({ cacheDir: folder.path }, patience());
-  const probe = { qemuPath: qemu.path, qemuVersion: qemu.version, kernelRelease: qemu.kernelRelease, cacheDir: folder.path };
+  const probe = {
+    qemuPath: qemu.path,
+    qemuVersion: qemu.version,
+    kernelRelease: qemu.kernelRelease,
+    cacheDir: folder.path,
+  };
 
   const first = await probeAccelerator(probe, patience());
   context.diagnostic(`${first.kind}: ${first.reason}`);

@@ -75,8 +75,19 @@ test("a QEMU of an earlier boot is told as ended by the host's restart, whoever 
   await before.launch(world.plan(), patience());
   await before.kill(patience());
   await rm(join(world.directory, "exit.json"));
-  const record = { token: "t", phase: "up", plan: world.plan(), accelerator: "tcg", qemuVersion: "7.2.22", bootId: "another", resetCount: 0 };
-  await writeFile(join(world.directory, "run.json"), JSON.stringify({ ...record, process: { pid: process.pid, startTicks: 1, bootId: "another" } }));
+  const record = {
+    token: "t",
+    phase: "up",
+    plan: world.plan(),
+    accelerator: "tcg",
+    qemuVersion: "7.2.22",
+    bootId: "another",
+    resetCount: 0,
+  };
+  await writeFile(
+    join(world.directory, "run.json"),
+    JSON.stringify({ ...record, process: { pid: process.pid, startTicks: 1, bootId: "another" } }),
+  );
 
   const after = await world.reopen();
 
@@ -107,7 +118,14 @@ test("a launch whose daemon died before there was a process leaves an absent VM 
   await before.launch(world.plan(), patience());
   await before.kill(patience());
   await rm(join(world.directory, "exit.json"));
-  const record = { token: "no-such-token", phase: "launching", plan: world.plan(), accelerator: "tcg", qemuVersion: "7.2.22", resetCount: 0 };
+  const record = {
+    token: "no-such-token",
+    phase: "launching",
+    plan: world.plan(),
+    accelerator: "tcg",
+    qemuVersion: "7.2.22",
+    resetCount: 0,
+  };
   const bootId = (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim();
   await writeFile(join(world.directory, "run.json"), JSON.stringify({ ...record, bootId }));
 
@@ -140,7 +158,8 @@ test("a process that is not the recorded QEMU is left alone", async () => {
   const { pid = 0 } = before.sighting();
   await before.close();
   await editRun(world, (record) => {
-    if (record.process !== undefined) record.process = { ...record.process, startTicks: record.process.startTicks - 1 };
+    if (record.process !== undefined)
+      record.process = { ...record.process, startTicks: record.process.startTicks - 1 };
   });
 
   const after = await world.open();

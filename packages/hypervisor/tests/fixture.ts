@@ -59,7 +59,10 @@ export class DriverFixture implements AsyncDisposable {
   get config(): VmDriverConfig {
     return {
       directory: this.directory,
-      qemu: { path: process.env["SERAI_QEMU"] ?? "/usr/bin/qemu-system-x86_64", version: process.env["SERAI_QEMU_VERSION"] ?? "7.2.22" },
+      qemu: {
+        path: process.env["SERAI_QEMU"] ?? "/usr/bin/qemu-system-x86_64",
+        version: process.env["SERAI_QEMU_VERSION"] ?? "7.2.22",
+      },
       accelerator: "tcg",
       logger: createLogger("test", "silent"),
       onChange: (sighting) => {
@@ -99,7 +102,9 @@ export class DriverFixture implements AsyncDisposable {
   until(what: string, look: (sighting: VmSighting) => boolean): Promise<VmSighting> {
     const driver = this.#driver;
     if (driver === undefined) throw new Error("no driver is open");
-    return eventually(`${what}; last seen: ${JSON.stringify(driver.sighting())}`, () => (look(driver.sighting()) ? driver.sighting() : undefined));
+    return eventually(`${what}; last seen: ${JSON.stringify(driver.sighting())}`, () =>
+      look(driver.sighting()) ? driver.sighting() : undefined,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -121,7 +126,12 @@ export async function isRunning(pid: number): Promise<boolean> {
 }
 
 export function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  const deadline = { ms: deadlineMs, everyMs: 5, code: "request.timeout", message: `waited in vain for ${what}` } as const;
+  const deadline = {
+    ms: deadlineMs,
+    everyMs: 5,
+    code: "request.timeout",
+    message: `waited in vain for ${what}`,
+  } as const;
   return poll(deadline, new AbortController().signal, look);
 }
 

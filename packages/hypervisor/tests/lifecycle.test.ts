@@ -75,7 +75,15 @@ test("a QEMU that crashes is told as crashed", async () => {
 test("a plan that QEMU refuses fails with its own words and leaves nothing", async () => {
   await using world = await DriverFixture.create();
   const driver = await world.open();
-  const disks = [{ name: "root", bus: "virtio-blk", path: join(world.root, "no-such-disk"), format: "raw", isReadOnly: false }] as const;
+  const disks = [
+    {
+      name: "root",
+      bus: "virtio-blk",
+      path: join(world.root, "no-such-disk"),
+      format: "raw",
+      isReadOnly: false,
+    },
+  ] as const;
 
   await assert.rejects(driver.launch(world.plan({}, { disks: [...disks] }), patience()), (error) => {
     return isFault(error, "vm.start_failed") && /no-such-disk.*No such file/.test(error.message);
@@ -84,9 +92,13 @@ test("a plan that QEMU refuses fails with its own words and leaves nothing", asy
   assert.equal(driver.sighting().state, "absent");
   assert.equal(driver.sighting().exit, undefined);
   const left = exists(world.directory) ? await readdir(world.directory, { recursive: true }) : [];
-  assert.deepEqual(left.filter((name) => name !== "qemu"), []);
+  assert.deepEqual(
+    left.filter((name) => name !== "qemu"),
+    [],
+  );
   const pid = world.sightings.find((sighting) => sighting.pid !== undefined)?.pid;
-  if (pid !== undefined) await eventually("the process's end", async () => ((await isRunning(pid)) ? undefined : true));
+  if (pid !== undefined)
+    await eventually("the process's end", async () => ((await isRunning(pid)) ? undefined : true));
 });
 
 test("a second launch is refused while the first one runs", async () => {

@@ -8,32 +8,41 @@ import { DriverFixture, patience } from "./fixture.ts";
 const isRoot = process.getuid?.() === 0;
 const vmUser = 1_999_999_999;
 
-test("as root, QEMU runs as the VM's own user without any rights, and the daemon's records are not its own", { skip: !isRoot && "needs root" }, async () => {
-  await using world = await DriverFixture.create({ uid: vmUser, gid: vmUser });
-  await chmod(world.root, 0o711);
-  const driver = await world.open();
+test(
+  "as root, QEMU runs as the VM's own user without any rights, and the daemon's records are not its own",
+  { skip: !isRoot && "needs root" },
+  async () => {
+    await using world = await DriverFixture.create({ uid: vmUser, gid: vmUser });
+    await chmod(world.root, 0o711);
+    const driver = await world.open();
 
-  await driver.launch(world.plan({ display: "vga" }), patience());
+    await driver.launch(world.plan({ display: "vga" }), patience());
 
-  const status = await readFile(`/proc/${driver.sighting().pid}/status`, "utf8");
-  assert.match(status, new RegExp(`^Uid:\\t${vmUser}\\t${vmUser}\\t${vmUser}\\t${vmUser}$`, "m"));
-  assert.match(status, new RegExp(`^Gid:\\t${vmUser}\\t${vmUser}\\t${vmUser}\\t${vmUser}$`, "m"));
-  assert.match(status, /^Groups:\s*$/m);
-  assert.match(status, /^CapEff:\t0+$/m);
-  assert.match(status, /^CapBnd:\t0+$/m);
-  assert.match(status, /^NoNewPrivs:\t1$/m);
-  assert.match(status, /^Seccomp:\t2$/m);
-  const limits = await readFile(`/proc/${driver.sighting().pid}/limits`, "utf8");
-  assert.match(limits, /^Max core file size\s+0\s+0/m);
-  assert.equal((await stat(join(world.directory, "run.json"))).uid, 0);
-  assert.equal((await stat(join(world.directory, "qemu/serial.log"))).uid, vmUser);
-  assert.equal((await stat(join(world.directory, "qemu"))).mode & 0o777, 0o700);
+    const status = await readFile(`/proc/${driver.sighting().pid}/status`, "utf8");
+    assert.match(status, new RegExp(`^Uid:\\t${vmUser}\\t${vmUser}\\t${vmUser}\\t${vmUser}$`, "m"));
+    assert.match(status, new RegExp(`^Gid:\\t${vmUser}\\t${vmUser}\\t${vmUser}\\t${vmUser}$`, "m"));
+    assert.match(status, /^Groups:\s*$/m);
+    assert.match(status, /^CapEff:\t0+$/m);
+    assert.match(status, /^CapBnd:\t0+$/m);
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+    assert.match(status, /^Seccomp:\t2$/m);
+    const limits = await readFile(`/proc/${driver.sighting().pid}/limits`, "utf8");
+    assert.match(limits, /^Max core file size\s+0\s+0/m);
+    assert.equal((await stat(join(world.directory, "run.json"))).uid, 0);
+    assert.equal((await stat(join(world.directory, "qemu/serial.log"))).uid, vmUser);
+    assert.equal((await stat(join(world.directory, "qemu"))).mode & 0o777, 0o700);
 
-  assert.equal(Buffer.from(await driver.screenshot(patience())).subarray(1, 4).toString(), "PNG");
-  await driver.suspend(patience());
-  await driver.launch(world.plan(), patience());
-  assert.equal(driver.sighting().state, "running");
-});
+    assert.equal(
+      Buffer.from(await driver.screenshot(patience()))
+        .subarray(1, 4)
+        .toString(),
+      "PNG",
+    );
+    await driver.suspend(patience());
+    await driver.launch(world.plan(), patience());
+    assert.equal(driver.sighting().state, "running");
+  },
+);
 
 test("QEMU gets neither our environment nor our files", async () => {
   process.env["SERAI_TEST_SECRET"] = "hunter2";
@@ -43,7 +52,14 @@ test("QEMU gets neither our environment nor our files", async () => {
   await driver.launch(world.plan(), patience());
 
   const environment = await readFile(`/proc/${driver.sighting().pid}/environ`, "latin1");
-  assert.deepEqual(environment.split("\0").map((entry) => entry.split("=")[0]).filter((name) => !["", "PATH", "PWD"].includes(name ?? "")), []);
-  const fields = (await readFile(`/proc/${driver.sighting().pid}/stat`, "latin1")).split(") ")[1]?.split(" ") ?? [];
+  assert.deepEqual(
+    environment
+      .split("\0")
+      .map((entry) => entry.split("=")[0])
+      .filter((name) => !["", "PATH", "PWD"].includes(name ?? "")),
+    [],
+  );
+  const fields =
+    (await readFile(`/proc/${driver.sighting().pid}/stat`, "latin1")).split(") ")[1]?.split(" ") ?? [];
   assert.equal(Number(fields[3]), driver.sighting().pid, "it leads a session of its own");
 });

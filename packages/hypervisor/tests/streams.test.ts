@@ -66,7 +66,10 @@ test("a reader that does not read neither stalls the guest nor grows, and is tol
   slow.on("data", (chunk: Buffer) => (text += chunk.toString()));
   await eventually("an empty buffer", () => slow.readableLength === 0 || undefined);
   line.guest.write("end");
-  await eventually("the note and the end", () => /\[\d{7} bytes were skipped\]\r\nend$/.test(text) || undefined);
+  await eventually(
+    "the note and the end",
+    () => /\[\d{7} bytes were skipped\]\r\nend$/.test(text) || undefined,
+  );
 });
 
 test("the past is bounded", async () => {
@@ -78,7 +81,10 @@ test("the past is bounded", async () => {
 
   const reader = hub.open(patience());
 
-  assert.ok(reader.readableLength <= 128 * 1024 && reader.readableLength >= 64 * 1024, `${reader.readableLength}`);
+  assert.ok(
+    reader.readableLength <= 128 * 1024 && reader.readableLength >= 64 * 1024,
+    `${reader.readableLength}`,
+  );
 });
 
 test("a log that grew too long is emptied, and its end kept", async () => {
@@ -129,7 +135,9 @@ test("a VM without a display has neither screen nor screenshot, and says so", as
   await driver.launch(world.plan({ display: "none" }), patience());
 
   await assert.rejects(driver.screenshot(patience()), (error) => isFault(error, "vm.device_unavailable"));
-  await assert.rejects(driver.openStream("display", patience()), (error) => isFault(error, "vm.device_unavailable"));
+  await assert.rejects(driver.openStream("display", patience()), (error) =>
+    isFault(error, "vm.device_unavailable"),
+  );
 });
 
 test("usage tells memory and processor time", async () => {

@@ -31,12 +31,44 @@ const lostWrites = "QEMU before 9.0 without KVM loses guest writes when it copie
 
 /** The known ones; every entry was seen to fail. The first that applies decides. */
 const rules: readonly Rule[] = [
-  { feature: "precopy_migration", accelerator: "tcg", before: 9, cure: "odd_ram", reason: `${lostWrites}; a RAM size that is no multiple of 256 KiB avoids it` },
-  { feature: "live_memory_snapshot", accelerator: "tcg", before: 9, cure: "use_background_snapshot", reason: `${lostWrites}; a background snapshot copies each page once` },
-  { feature: "memory_hotplug_migration", accelerator: "tcg", before: 9, cure: "use_postcopy", reason: `${lostWrites}, hot-plugged memory included; post-copy avoids it` },
-  { feature: "instant_clone_readonly_ram", before: 9, reason: "QEMU before 9.0 turns memory from a read-only file into ROM; open the file privately instead" },
-  { feature: "colo", from: 10, reason: "in QEMU 10 a protected VM's first checkpoint ends the protection; use QEMU 7.2 to 9" },
-  { feature: "colo", accelerator: "tcg", before: 10, cure: "checkpoint_shim", reason: "a checkpoint without KVM waits for a lock that it holds; a preloaded shim avoids it" },
+  {
+    feature: "precopy_migration",
+    accelerator: "tcg",
+    before: 9,
+    cure: "odd_ram",
+    reason: `${lostWrites}; a RAM size that is no multiple of 256 KiB avoids it`,
+  },
+  {
+    feature: "live_memory_snapshot",
+    accelerator: "tcg",
+    before: 9,
+    cure: "use_background_snapshot",
+    reason: `${lostWrites}; a background snapshot copies each page once`,
+  },
+  {
+    feature: "memory_hotplug_migration",
+    accelerator: "tcg",
+    before: 9,
+    cure: "use_postcopy",
+    reason: `${lostWrites}, hot-plugged memory included; post-copy avoids it`,
+  },
+  {
+    feature: "instant_clone_readonly_ram",
+    before: 9,
+    reason: "QEMU before 9.0 turns memory from a read-only file into ROM; open the file privately instead",
+  },
+  {
+    feature: "colo",
+    from: 10,
+    reason: "in QEMU 10 a protected VM's first checkpoint ends the protection; use QEMU 7.2 to 9",
+  },
+  {
+    feature: "colo",
+    accelerator: "tcg",
+    before: 10,
+    cure: "checkpoint_shim",
+    reason: "a checkpoint without KVM waits for a lock that it holds; a preloaded shim avoids it",
+  },
 ];
 
 /** Tells whether a combination is safe, made safe, or not to be used, and why. */

@@ -6,7 +6,12 @@ import { launcherArgv } from "../jail/launcher-argv.ts";
 import { readJsonFile, writeJsonFile } from "../json-file.ts";
 import { probeExitCode, probeExitPort, probeGuest } from "./probe-guest.ts";
 
-export type AcceleratorProbe = { qemuPath: string; qemuVersion: string; kernelRelease: string; cacheDir: string };
+export type AcceleratorProbe = {
+  qemuPath: string;
+  qemuVersion: string;
+  kernelRelease: string;
+  cacheDir: string;
+};
 export type Accelerator = { kind: "kvm" | "tcg"; /** Why, for people. */ reason: string };
 
 const deadlineMs = 5_000;
@@ -26,13 +31,18 @@ export async function probeAccelerator(probe: AcceleratorProbe, signal: AbortSig
     ? { kind: "kvm", reason: "a test guest ran under KVM" }
     : { kind: "tcg", reason: `KVM is there but cannot run guests: ${outcome.reason}` };
   // A guest that was only too slow may have met a busy machine.
-  writeJsonFile(cacheFile, { key: keyOf(probe), accelerator, ...(outcome.isTimeout && { onlyInBoot: bootId() }) } satisfies Cached);
+  writeJsonFile(cacheFile, {
+    key: keyOf(probe),
+    accelerator,
+    ...(outcome.isTimeout && { onlyInBoot: bootId() }),
+  } satisfies Cached);
   return accelerator;
 }
 
 type Cached = { key: string; accelerator: Accelerator; onlyInBoot?: string };
 
-const keyOf = ({ qemuPath, qemuVersion, kernelRelease }: AcceleratorProbe): string => [kernelRelease, qemuPath, qemuVersion].join(" ");
+const keyOf = ({ qemuPath, qemuVersion, kernelRelease }: AcceleratorProbe): string =>
+  [kernelRelease, qemuPath, qemuVersion].join(" ");
 
 function whyKvmCannotBeOpened(): string | undefined {
   try {
@@ -40,7 +50,9 @@ function whyKvmCannotBeOpened(): string | undefined {
     return undefined;
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return isMissing ? "this machine has no /dev/kvm" : "this user may not open /dev/kvm; add it to the group kvm";
+    return isMissing
+      ? "this machine has no /dev/kvm"
+      : "this user may not open /dev/kvm; add it to the group kvm";
   }
 }
 
@@ -55,25 +67,67 @@ export function runProbeGuest(
   const kernel = path.join(cacheDir, `probe-guest.${process.pid}.${accelerator}`);
   writeFileSync(kernel, probeGuest());
   // The launcher forbids core dumps: where KVM is broken, QEMU aborts.
-  const argv = launcherArgv({ cgroupProcsFiles: [], command: [qemuPath,
-    ...["-accel", accelerator, "-cpu", accelerator === "kvm" ? "host" : "max", "-machine", "q35", "-m", "64"],
-    ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot", "-kernel", kernel],
-    ...["-device", `isa-debug-exit,iobase=${probeExitPort},iosize=4`],
-  ]});
+  const argv = launcherArgv({
+    cgroupProcsFiles: [],
+    command: [
+      qemuPath,
+      ...[
+        "-accel",
+        accelerator,
+        "-cpu",
+        accelerator === "kvm" ? "host" : "max",
+        "-machine",
+        "q35",
+        "-m",
+        "64",
+      ],
+      ...["-no-user-config", "-nodefaults", "-display", "none", "-no-reboot", "-kernel", kernel],
+      ...["-device", `isa-debug-exit,iobase=${probeExitPort},iosize=4`],
+    ],
+  });
   const [launcher = "", ...arguments_] = argv;
   return new Promise((resolve, reject) => {
-    execFile(launcher, arguments_, { timeout: deadlineMs, killSignal: "SIGKILL", signal, env: { PATH: process.env["PATH"] } }, (error, _stdout, stderr) => {
-      rmSync(kernel, { force: true });
-      if (signal.aborted) return reject(signal.reason);
-      resolve(judge(error, stderr));
-    });
+    execFile(
+      launcher,
+      arguments_,
+      { timeout: deadlineMs, killSignal: "SIGKILL", signal, env: { PATH: process.env["PATH"] } },
+      (error, _stdout, stderr) => {
+        rmSync(kernel, { force: true });
+        if (signal.aborted) return reject(signal.reason);
+        resolve(judge(error, stderr));
+      },
+    );
   });
 }
 
-function judge(error: (Error & { code?: number | string | null; killed?: boolean; signal?: NodeJS.Signals | null | undefined }) | null, stderr: string): ProbeOutcome {
+function judge(
+  error:
+    | (Error & {
+        code?: number | string | null;
+        killed?: boolean;
+        signal?: NodeJS.Signals | null | undefined;
+      })
+    | null,
+  stderr: string,
+): ProbeOutcome {
   if (error?.code === probeExitCode) return { isSuccess: true, isTimeout: false, reason: "" };
-  if (error?.killed) return { isSuccess: false, isTimeout: true, reason: `the test guest did not finish within ${deadlineMs / 1000} s` };
-  const words = stderr.split("\n").map((line) => line.replace(/^\S*qemu-system-\w+: /, "").trim()).find((line) => line !== "" && !line.startsWith("**"));
-  const how = error === null ? "the test guest reset itself" : `QEMU ended with ${error.signal ?? `code ${error.code}`}`;
-  return { isSuccess: false, isTimeout: false, reason: words === undefined ? how : `${how} (${words.slice(0, 200)})` };
+  if (error?.killed)
+    return {
+      isSuccess: false,
+      isTimeout: true,
+      reason: `the test guest did not finish within ${deadlineMs / 1000} s`,
+    };
+  const words = stderr
+    .split("\n")
+    .map((line) => line.replace(/^\S*qemu-system-\w+: /, "").trim())
+    .find((line) => line !== "" && !line.startsWith("**"));
+  const how =
+    error === null
+      ? "the test guest reset itself"
+      : `QEMU ended with ${error.signal ?? `code ${error.code}`}`;
+  return {
+    isSuccess: false,
+    isTimeout: false,
+    reason: words === undefined ? how : `${how} (${words.slice(0, 200)})`,
+  };
 }

@@ -4,7 +4,9 @@ export type CpuInput = { accelerator: "kvm" | "tcg"; cpus: number; memoryBytes: 
 
 export function cpuArgv({ accelerator, cpus, memoryBytes }: CpuInput): string[] {
   const accel =
-    accelerator === "kvm" ? "kvm" : commaOption("tcg", { thread: "multi", "tb-size": translationBufferMiB(memoryBytes) });
+    accelerator === "kvm"
+      ? "kvm"
+      : commaOption("tcg", { thread: "multi", "tb-size": translationBufferMiB(memoryBytes) });
   return [
     "-accel",
     accel,

@@ -5,7 +5,8 @@ import { device } from "./options.ts";
 import { pciSlots } from "./pci-slots.ts";
 
 export function nvmeArgv({ name, index, isReadOnly }: DiskDeviceInput): string[] {
-  if (isReadOnly) throw new Fault("vm.spec_invalid", `Disk ${name} is read-only, which nvme cannot be; use virtio-blk.`);
+  if (isReadOnly)
+    throw new Fault("vm.spec_invalid", `Disk ${name} is read-only, which nvme cannot be; use virtio-blk.`);
   return device({
     driver: "nvme",
     id: name,

@@ -15,4 +15,3 @@ export function virtioBlkArgv({ name, index }: DiskDeviceInput): string[] {
     addr: pciSlots.disk(index),
   });
 }
-

@@ -7,7 +7,12 @@ export const flashNodes = { code: "firmware-code", vars: "firmware-vars" } as co
 /** UEFI: the code shared and read-only, the variables this VM's own copy. */
 export function uefiArgv({ code, vars }: FirmwareInput): string[] {
   return [
-    ...blockdev({ driver: "raw", "node-name": flashNodes.code, "read-only": true, file: { driver: "file", filename: code } }),
+    ...blockdev({
+      driver: "raw",
+      "node-name": flashNodes.code,
+      "read-only": true,
+      file: { driver: "file", filename: code },
+    }),
     ...blockdev({ driver: "raw", "node-name": flashNodes.vars, file: { driver: "file", filename: vars } }),
   ];
 }

@@ -2,14 +2,23 @@ import { Fault } from "@serai/kit/fault";
 import { commaOption, device } from "./options.ts";
 import { pciSlots } from "./pci-slots.ts";
 
-export type MachineInput = { vm: string; token: string; uuid: string; machineType: string; flash?: { code: string; vars: string } };
+export type MachineInput = {
+  vm: string;
+  token: string;
+  uuid: string;
+  machineType: string;
+  flash?: { code: string; vars: string };
+};
 
 const hotPlugPorts = 4;
 
 /** Board, identity, and what QEMU does at the guest's turns: it never ends by itself, so that nobody misses why. */
 export function machineArgv({ vm, token, uuid, machineType, flash }: MachineInput): string[] {
   if (!/^pc-q35-[0-9]{1,2}\.[0-9]{1,2}$/.test(machineType)) {
-    throw new Fault("vm.spec_invalid", `There is no machine type ${JSON.stringify(machineType)}; use one that the host lists, such as pc-q35-7.2.`);
+    throw new Fault(
+      "vm.spec_invalid",
+      `There is no machine type ${JSON.stringify(machineType)}; use one that the host lists, such as pc-q35-7.2.`,
+    );
   }
   const ports = Array.from({ length: hotPlugPorts }, (_, index) =>
     device({

@@ -32,7 +32,15 @@ export type QemuArgvInput = {
 };
 
 /** QEMU's arguments, without the program. The guest does not run until it is told to. */
-export function qemuArgv({ plan, directory, token, qemuVersion, accelerator, uefiCode, isIncoming }: QemuArgvInput): string[] {
+export function qemuArgv({
+  plan,
+  directory,
+  token,
+  qemuVersion,
+  accelerator,
+  uefiCode,
+  isIncoming,
+}: QemuArgvInput): string[] {
   const { spec, vm, uuid, machineType } = plan;
   const memoryBytes = spec.memoryBytes;
   const precopy = checkQemuSafety({ accelerator, qemuVersion, feature: "precopy_migration" });

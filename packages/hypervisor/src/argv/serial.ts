@@ -6,7 +6,14 @@ export type SerialInput = { socket: string; log: string };
 export function serialArgv({ socket, log }: SerialInput): string[] {
   return [
     "-chardev",
-    commaOption("socket", { id: "serial", path: socket, server: "on", wait: "off", logfile: log, logappend: "on" }),
+    commaOption("socket", {
+      id: "serial",
+      path: socket,
+      server: "on",
+      wait: "off",
+      logfile: log,
+      logappend: "on",
+    }),
     ...device({ driver: "isa-serial", id: "serial0", chardev: "serial" }),
   ];
 }

@@ -1,7 +1,13 @@
 import { spawn } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { errorChain } from "@serai/kit/fault";
-import { identifyProcess, isAlive, killProcess, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
+import {
+  identifyProcess,
+  isAlive,
+  killProcess,
+  waitForExit,
+  type ProcessIdentity,
+} from "@serai/linux/process-identity";
 import { readExitStatus, type ExitStatus } from "./exit-status.ts";
 
 /** One QEMU process, our child or not. */
@@ -18,12 +24,29 @@ const safePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
  * Starts a process that outlives us: a session of its own, no descriptor of ours, no environment of ours. What it
  * says goes to `log`. Rejects when it cannot be started or is gone at once.
  */
-export function spawnQemu({ argv, cwd, log }: { argv: readonly string[]; cwd: string; log: string }): Promise<QemuProcess> {
+export function spawnQemu({
+  argv,
+  cwd,
+  log,
+}: {
+  argv: readonly string[];
+  cwd: string;
+  log: string;
+}): Promise<QemuProcess> {
   const [program, ...args] = argv;
   if (program === undefined) throw new Error("there is no program to start");
-  const logFd = openSync(log, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND, 0o600);
+  const logFd = openSync(
+    log,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND,
+    0o600,
+  );
   try {
-    const child = spawn(program, args, { cwd, detached: true, stdio: ["ignore", logFd, logFd], env: { PATH: safePath } });
+    const child = spawn(program, args, {
+      cwd,
+      detached: true,
+      stdio: ["ignore", logFd, logFd],
+      env: { PATH: safePath },
+    });
     const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
     child.once("exit", (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
     child.unref();
@@ -45,7 +68,11 @@ const lookEveryMs = 60_000;
  * A process that an earlier daemon started. Not looked at until `monitorEnded`, which is what its end causes; and not
  * at all once `detached` fires: then nobody here wants to know.
  */
-export function adoptQemu(identity: ProcessIdentity, monitorEnded: Promise<unknown>, detached: AbortSignal): QemuProcess {
+export function adoptQemu(
+  identity: ProcessIdentity,
+  monitorEnded: Promise<unknown>,
+  detached: AbortSignal,
+): QemuProcess {
   const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
   void waitForEnd(identity, monitorEnded, detached).then((status) => {
     if (!detached.aborted) resolve(status);
@@ -53,7 +80,11 @@ export function adoptQemu(identity: ProcessIdentity, monitorEnded: Promise<unkno
   return { identity, ended, kill: () => void killProcess(identity, "SIGKILL") };
 }
 
-async function waitForEnd(identity: ProcessIdentity, monitorEnded: Promise<unknown>, detached: AbortSignal): Promise<ExitStatus | undefined> {
+async function waitForEnd(
+  identity: ProcessIdentity,
+  monitorEnded: Promise<unknown>,
+  detached: AbortSignal,
+): Promise<ExitStatus | undefined> {
   await monitorEnded;
   while (!detached.aborted && isAlive(identity)) {
     await waitForExit(identity, lookEveryMs, detached).catch(() => {}); // looked at again

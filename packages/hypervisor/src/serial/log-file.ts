@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 
 /*
  * QEMU owns the folder that this log is in, and a hostile guest may own QEMU: no link is followed.
@@ -30,7 +40,11 @@ export function trimLog(file: string, limitBytes: number): void {
     if (fstatSync(fd).size <= limitBytes) return;
     const end = readEnd(fd, Math.trunc(limitBytes / 4));
     rmSync(previous(file), { force: true });
-    const kept = openSync(previous(file), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+    const kept = openSync(
+      previous(file),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      0o600,
+    );
     try {
       writeSync(kept, end);
     } finally {

@@ -51,7 +51,12 @@ export function restoreSuspended(directory: VmDirectory): void {
 
 /** Removes memory and records, finished or not. The record goes first. */
 export function discardSuspended(directory: VmDirectory): void {
-  const files = [directory.suspendedPlan, usedUp(directory), suspendFile(directory), directory.suspendedState];
+  const files = [
+    directory.suspendedPlan,
+    usedUp(directory),
+    suspendFile(directory),
+    directory.suspendedState,
+  ];
   for (const file of files) rmSync(file, { force: true });
 }
 
