@@ -155,7 +155,9 @@ async function take(parts: ControlParts, entry: ImageEntry, signal: AbortSignal)
   const { record } = entry;
   try {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(takeDeadlineMs)]);
-    const { guest, ...facts } = await parts.host.takeImage(record.id, record.generation, deadline);
+    const found = await parts.host.takeImage(record.id, record.generation, deadline);
+    const { kind, format, virtualSizeBytes, sizeBytes, sha256, guest } = found;
+    const facts = { kind, format, virtualSizeBytes, sizeBytes, sha256 };
     const { progress: _progress, fault: _fault, ...rest } = record;
     const ready: ImageRecord = { ...rest, ...facts, ...(guest && { guest: { ...record.guest, ...guest } }), phase: "ready" };
     const event = { type: "image.ready", severity: "info", message: `Image ${record.name} is ready.` } as const;
