@@ -34,7 +34,7 @@ set timeout=0
 set default=0
 search --no-floppy --fs-uuid --set=root $ROOT_UUID
 menuentry Debian {
-  linux /boot/$kernel root=UUID=$ROOT_UUID ro console=tty0 console=ttyS0,115200 quiet no_timer_check panic=5
+  linux /boot/$kernel root=UUID=$ROOT_UUID ro console=tty0 console=ttyS0,115200 quiet no_timer_check cryptomgr.notests panic=5
   initrd /boot/$initrd
 }
 G

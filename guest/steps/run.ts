@@ -83,9 +83,8 @@ async function ended(child: ChildProcess, stop: AbortSignal): Promise<number | s
   }
 }
 
-/** The lines that carry the reason: apt and mmdebstrap mark theirs with "E:", others end with it. */
+/** The line that carries the reason: apt and mmdebstrap mark theirs with "E:", others end with it. */
 function lastWords(tail: readonly string[]): string {
-  const marked = tail.filter((line) => /^E: |error:/i.test(line));
-  const words = (marked.length > 0 ? marked : tail.slice(-3)).join("; ").trim();
-  return words === "" ? "nothing." : words;
+  const reason = tail.find((line) => /^E: |error:/i.test(line)) ?? tail.at(-1) ?? "nothing";
+  return `${reason.replace(/^E: /, "").trim().slice(0, 300)}.`;
 }
