@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { errorChain, isFault } from "@serai/kit/fault";
 import { createLogger } from "@serai/kit/logger";
 import { createHostLinkClient } from "./host-link/host-link-client.ts";
@@ -45,6 +46,7 @@ async function start(configuration: ControlConfiguration): Promise<void> {
       logger.error({ error: errorChain(error) }, "control cannot go on");
       void finish(1);
     });
+    flushCompileCache();
     await tell({ kind: "ready", ...(control.apiUrl !== undefined && { apiUrl: control.apiUrl }) });
   } catch (error) {
     logger.debug({ error: errorChain(error) }, "control could not start");

@@ -1,5 +1,6 @@
+import { statSync } from "node:fs";
 import { chmod, chown, mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import { newId } from "@serai/kit/id";
 import { readLockHolder, tryLockFile, type FileLock } from "@serai/linux/file-lock";
@@ -48,6 +49,7 @@ export function stateDirectory(root: string): StateDirectory {
  */
 export async function openStateDirectory(state: StateDirectory, user: ControlUser | undefined): Promise<FileLock> {
   const isPrivileged = user !== undefined;
+  if (isPrivileged) checkReachable(state.root);
   try {
     await mkdir(state.root, { recursive: true, mode: 0o711 });
     // Others pass through to the directory that is theirs; none of them can look around.
@@ -64,6 +66,18 @@ export async function openStateDirectory(state: StateDirectory, user: ControlUse
     return lock;
   } catch (error) {
     throw error instanceof Fault ? error : explain(error, state.root);
+  }
+}
+
+/** Guests and control run as users of their own, who must get here. */
+function checkReachable(root: string): void {
+  for (let at = dirname(root); at !== "/"; at = dirname(at)) {
+    const stat = statSync(at, { throwIfNoEntry: false });
+    if (stat === undefined || (stat.mode & 0o001) !== 0) continue;
+    throw new Fault(
+      "setup.failed",
+      `Nobody but its owner may enter ${at}, so guests, which run as users of their own, could not reach ${root}: choose another --state-dir, or run \`chmod o+x ${at}\`.`,
+    );
   }
 }
 

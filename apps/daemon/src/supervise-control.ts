@@ -3,6 +3,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import type { Logger } from "@serai/kit/logger";
+import { openCodeCache } from "./code-cache.ts";
 import type { FromControl, ToControl } from "./control-messages.ts";
 import type { ControlUser } from "./control-user.ts";
 import type { ControlConfiguration } from "./run-control.ts";
@@ -93,9 +94,14 @@ const code = resolve(import.meta.dirname, "../../..");
 const shownAt = "/mnt";
 
 function launch({ user }: SupervisorOptions): ChildProcess {
-  const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", ...passedOn("SERAI_LOG") };
+  const cache = openCodeCache("control", user);
+  const env = {
+    PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+    ...passedOn("SERAI_LOG"),
+    ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
+  };
   const stdio: ["ignore", "inherit", "inherit", "ipc"] = ["ignore", "inherit", "inherit", "ipc"];
-  const flags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=2"];
+  const flags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1", "--optimize-for-size"];
   const script = join(import.meta.dirname, "control-main.ts");
   if (user === undefined) return spawn(process.execPath, [...flags, script], { env, stdio, cwd: "/" });
   const drop = [
