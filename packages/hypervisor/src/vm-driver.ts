@@ -8,30 +8,22 @@ import { errorChain, Fault } from "@serai/kit/fault";
 import { bootId } from "@serai/linux/process-identity";
 import type { VmUsage } from "@serai/model/host";
 import type { VmExit, VmSighting } from "@serai/model/vm";
-import { shutDownGuest } from "@serai/qmp/agent-calls";
 import type { AgentSession } from "@serai/qmp/agent-session";
 import { adoptLiveVm, findRecordedProcess } from "./adopt-live-vm.ts";
-import { judgeExit } from "./exit-cause.ts";
+import { askToShutDown } from "./ask-to-shut-down.ts";
+import { judgeRun } from "./judge-run.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { LiveVm } from "./live-vm.ts";
 import { giveToQemu, prepareDirectory, removeSockets } from "./prepare-directory.ts";
 import type { ExitStatus } from "./process/exit-status.ts";
-import { wasKilledForMemory } from "./process/kernel-oom.ts";
-import { lastWords } from "./process/last-words.ts";
 import type { QemuProcess } from "./process/qemu-process.ts";
 import { forgetRun, readExit, readRun, writeExit, type RunRecord } from "./run-record.ts";
 import { sampleUsage } from "./sample-usage.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { sight } from "./sight.ts";
 import { newRun, startLiveVm } from "./start-live-vm.ts";
-import { saveMemory } from "./suspend/memory-transfer.ts";
-import {
-  cleanSuspended,
-  commitSuspended,
-  discardSuspended,
-  readSuspended,
-  suspendFile,
-} from "./suspend/suspended-state.ts";
+import { suspendLiveVm } from "./suspend/suspend-live-vm.ts";
+import { cleanSuspended, discardSuspended, readSuspended } from "./suspend/suspended-state.ts";
 import { vmDirectory, type VmDirectory } from "./vm-directory.ts";
 import type { VmDriverConfig } from "./vm-driver-config.ts";
 
@@ -186,9 +178,7 @@ class Driver implements VmDriver {
     const live = this.#running();
     live.save({ isStopping: true });
     this.#tell();
-    const { agent, agentWatch } = live;
-    if (agent !== undefined && agentWatch?.state === "answering") void this.#askAgent(live, agent);
-    else await live.session.execute("system_powerdown", {}, {}, signal);
+    await askToShutDown(live, signal);
   }
 
   async kill(signal: AbortSignal): Promise<void> {
@@ -209,23 +199,12 @@ class Driver implements VmDriver {
 
   async suspend(signal: AbortSignal): Promise<void> {
     const live = this.#running();
-    const { record } = live;
-    const directory = this.#directory;
-    live.save({ isSuspending: true });
+    const suspending = suspendLiveVm(live, (socketPath) => giveToQemu(socketPath, this.#config), signal);
     this.#tell();
     try {
-      if (live.status === "running") await live.pause(signal);
-      const transfer = {
-        session: live.session,
-        socketPath: directory.migration,
-        file: suspendFile(directory),
-      };
-      await saveMemory(transfer, () => giveToQemu(directory.migration, this.#config), signal);
-      const { token, plan, accelerator } = record;
-      commitSuspended(directory, { token, plan, accelerator, suspendedAt: new Date().toISOString() });
-    } catch (error) {
-      await this.#undoSuspend(live);
-      throw error;
+      await suspending;
+    } finally {
+      this.#tell();
     }
     this.#isSuspended = true;
     await live.end();
@@ -330,7 +309,13 @@ class Driver implements VmDriver {
     // A launch that never got to its guest is no run, and one that suspended has not ended.
     if (record.phase === "launching" || this.#isSuspended) forgetRun(directory);
     else {
-      const exit = this.#judge(record, status, wasWatched);
+      const exit = judgeRun({
+        record,
+        directory,
+        status,
+        wasWatched,
+        oomKills: this.#config.cgroup?.oomKills(),
+      });
       this.#exit = exit;
       writeExit(directory, { token: record.token, exit });
     }
@@ -338,27 +323,6 @@ class Driver implements VmDriver {
     this.#clean();
     void live.detach();
     this.#tell();
-  }
-
-  #judge(record: RunRecord, status: ExitStatus | undefined, wasWatched: boolean): VmExit {
-    const judged = judgeExit({
-      status,
-      isRequested:
-        record.isKilling === true || (record.isStopping === true && record.hasGuestShutDown === true),
-      hasGuestShutDown: record.hasGuestShutDown === true,
-      trouble: record.trouble,
-      isOutOfMemory: this.#isOutOfMemory(record),
-      hasHostRebooted: record.bootId !== bootId(),
-      wasWatched,
-      lastWords: lastWords(this.#directory.log),
-    });
-    return { ...judged, at: new Date().toISOString(), generation: record.plan.generation };
-  }
-
-  #isOutOfMemory(record: RunRecord): boolean {
-    const kills = this.#config.cgroup?.oomKills();
-    if (kills !== undefined && kills > (record.oomKillsBefore ?? 0)) return true;
-    return record.process !== undefined && wasKilledForMemory(record.process.pid);
   }
 
   /** Nothing of the failed launch stays: no process, record or socket. */
@@ -370,33 +334,6 @@ class Driver implements VmDriver {
       await this.#finished;
     }
     for (const file of [this.#directory.log, this.#directory.serialLog]) rmSync(file, { force: true });
-  }
-
-  async #undoSuspend(live: LiveVm): Promise<void> {
-    rmSync(suspendFile(this.#directory), { force: true });
-    if (this.#live !== live) return; // it ended meanwhile
-    const patience = AbortSignal.timeout(10_000);
-    try {
-      await live.session.execute("migrate_cancel", {}, {}, patience);
-      await live.continue(patience);
-    } catch (error) {
-      this.#config.logger.error(
-        { vm: this.#vm, error: errorChain(error) },
-        "a VM whose suspend failed does not go on",
-      );
-    }
-    live.forget("isSuspending");
-    this.#tell();
-  }
-
-  async #askAgent(live: LiveVm, agent: AgentSession): Promise<void> {
-    const patience = AbortSignal.any([AbortSignal.timeout(10_000), live.detached]);
-    try {
-      await shutDownGuest(agent, "powerdown", patience);
-    } catch {
-      // It refused or fell silent: the power button is what is left. If QEMU is gone, so is the need.
-      await live.session.execute("system_powerdown", {}, {}, patience).catch(() => {});
-    }
   }
 
   #clean(): void {
