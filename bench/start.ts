@@ -38,7 +38,7 @@ const { client, stateDirectory } = daemon;
 await takeBuiltin(client, "tiny");
 await createVm(client, { name: "bench", kernel: { image: "tiny" }, memoryBytes: 256 * 1024 * 1024 });
 const { id, pid } = await client.call("getVm", { params: { vm: "bench" } }, signal);
-const vmDirectory = join(stateDirectory, "host/vms", id);
+const vmDirectory = join(stateDirectory, "host/vms", id, "qemu");
 const bareDirectory = join(stateDirectory, "bare");
 const argv = (await argvOf(pid as number)).map((word) => word.replaceAll(vmDirectory, bareDirectory));
 await call(client, "stopVm", "bench");
