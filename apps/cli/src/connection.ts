@@ -17,11 +17,12 @@ export type Connection = {
 export type Where = { url?: string; socket?: string };
 
 /**
- * Finds the server: `--url` or `--socket`, then SERAI_URL with SERAI_TOKEN, then `serai login`, then the daemon of
+ * Finds the server: `--socket` (or SERAI_SOCKET), `--url` (or SERAI_URL, with SERAI_TOKEN), then `serai login`, then the daemon of
  * this machine, then this user's own.
  */
 export async function connect(where: Where): Promise<Connection> {
-  if (where.socket !== undefined) return open({ socketPath: where.socket }, where.socket);
+  const socketPath = where.socket ?? process.env["SERAI_SOCKET"];
+  if (socketPath !== undefined) return open({ socketPath }, socketPath);
   const login = await readLogin();
   const url = where.url ?? process.env["SERAI_URL"];
   if (url !== undefined) {

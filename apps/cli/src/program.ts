@@ -45,7 +45,7 @@ export function createProgram(): Command {
     .description("Runs virtual machines: on this machine, or on a Serai server.")
     .version("0.1.0")
     .option("--url <url>", "a server, such as https://host:7443 (or SERAI_URL, with SERAI_TOKEN)")
-    .option("--socket <path>", "the local socket of a daemon")
+    .option("--socket <path>", "the local socket of a daemon (or SERAI_SOCKET)")
     .option("--json", "print JSON for programs")
     .showHelpAfterError("(add --help to see how)")
     .configureHelp({ showGlobalOptions: true })
