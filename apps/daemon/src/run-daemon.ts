@@ -5,7 +5,8 @@ import { serveHost } from "@serai/host-agent/server";
 import { sdNotify } from "@serai/linux/sd-notify";
 import type { Configuration } from "./configuration.ts";
 import { findControlUser } from "./control-user.ts";
-import { runHost, sentenceOf } from "./run-host.ts";
+import { runHost } from "./run-host.ts";
+import { sentenceOf } from "./sentence-of.ts";
 import { openStateDirectory, stateDirectory } from "./state-directory.ts";
 
 const exitCodes = { failed: 1, locked: 3 } as const;

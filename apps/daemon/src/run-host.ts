@@ -1,5 +1,4 @@
 import { systemClock } from "@serai/kit/clock";
-import { isFault } from "@serai/kit/fault";
 import type { Logger } from "@serai/kit/logger";
 import { createHostAgent, type HostAgent } from "@serai/host-agent/host-agent";
 import type { IntentSource } from "@serai/host-agent/intent-source";
@@ -40,10 +39,4 @@ function intentsOf(storePath: string): IntentSource {
     vmIds: () => idsUnder("/vms/"),
     imageIds: () => idsUnder("/images/"),
   };
-}
-
-/** A fault's own sentence; whatever else it is, in one line. */
-export function sentenceOf(error: unknown): string {
-  if (isFault(error)) return error.message;
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
