@@ -44,6 +44,7 @@ const checks: Check[] = [
     command: [tool("tsc"), "-p", project, "--noEmit", "--pretty", "false"],
   })),
   { name: "rooms", command: script("check-rooms.ts") },
+  { name: "lock file", command: script("check-lock.ts"), cure: "npm run lock writes it anew" },
   { name: "dead code", command: [tool("knip"), "--no-progress", "--no-config-hints"] },
   { name: "doc links", command: script("check-doc-links.ts") },
 ];

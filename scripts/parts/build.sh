@@ -20,13 +20,22 @@ link_node() {
   done
 }
 
+# True when npm's own record of what is installed names every version that the lock file names.
+is_as_locked() {
+  node -e '
+    const packages = (path) => JSON.parse(require("node:fs").readFileSync(path, "utf8")).packages;
+    const locked = packages("package-lock.json"), installed = packages("node_modules/.package-lock.json");
+    const isRight = ([path, { version, optional }]) =>
+      !path.startsWith("node_modules/") || (path in installed ? installed[path].version === version : optional);
+    process.exitCode = Object.entries(locked).every(isRight) ? 0 : 1;' 2>/dev/null
+}
+
 # Installs the npm packages when they are not the ones that the lock file names.
 ensure_npm_packages() {
   local stamp=node_modules/.serai-lock want log npm_pid
   want=$(hash_of package-lock.json)
   if [[ -x node_modules/.bin/node && -f $stamp && $(<"$stamp") == "$want" ]]; then return; fi
-  # Installed by hand and newer than the lock file: npm's own record says so.
-  if [[ -x node_modules/.bin/node && ! -f $stamp && node_modules/.package-lock.json -nt package-lock.json ]]; then
+  if [[ -x node_modules/.bin/node ]] && is_as_locked; then # installed by hand, or the change concerns nothing here
     printf '%s' "$want" >"$stamp"
     return
   fi

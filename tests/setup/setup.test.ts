@@ -69,6 +69,25 @@ test("an npm that leaves out the command of Node.js 26 is made up for", async ()
   assert.equal(code, 0, stderr);
 });
 
+test("npm packages that were installed by hand are left alone when they are the locked ones", async () => {
+  using machine = sandbox();
+  await machine.run("scripts/setup");
+  const packages = {
+    "": {},
+    "node_modules/a": { version: "1.2.3" },
+    "node_modules/b": { version: "1.0.0", optional: true },
+  };
+  machine.file("package-lock.json", JSON.stringify({ packages }));
+  machine.file(
+    "node_modules/.package-lock.json",
+    JSON.stringify({ packages: { "node_modules/a": { version: "1.2.3" } } }),
+  );
+
+  await machine.run("scripts/setup");
+
+  assert.equal(machine.read("npm-calls").split("\n").length, 2, "npm ran once");
+});
+
 test("missing packages are listed, then installed without recommended ones and without a question", async () => {
   using machine = sandbox();
   machine.command("apt-get", workingApt);

@@ -8,13 +8,15 @@ import { type Sandbox, sandbox } from "./sandbox.ts";
 
 /** A daemon as far as the start script can tell: a ready line, a local socket, and an end on SIGTERM. */
 const standIn = `
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 const { values } = parseArgs({ options: { "state-dir": { type: "string" }, port: { type: "string" } } });
-const apiSocket = join(values["state-dir"] ?? "", "api.sock");
+const run = join(values["state-dir"] ?? "", "run");
+mkdirSync(run, { recursive: true });
+const apiSocket = join(run, "api.sock");
 const replies: Record<string, unknown> = {
   "/v1/health": { status: "ok" },
   "/v1/vms?limit=20": { items: [{ name: "web", state: "running", accelerator: "tcg", addresses: ["10.0.2.15"] }] },

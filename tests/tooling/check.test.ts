@@ -28,10 +28,20 @@ const manifest = (name: string, dependencies: Record<string, string>) =>
     2,
   )}\n`;
 
+const lockFile = (more: Record<string, object> = {}) =>
+  JSON.stringify({
+    packages: {
+      "packages/model": { dependencies: { "@serai/kit": "0.1.0" } },
+      "apps/daemon": { dependencies: { "@serai/model": "0.1.0" } },
+      ...more,
+    },
+  });
+
 /** A repository in which every check is green. */
 const clean: Record<string, string> = {
   "README.md": "# Sample\n\n[Twice](packages/kit/src/twice.ts)\n",
   ".gitignore": "node_modules/\n",
+  "package-lock.json": lockFile(),
   "packages/kit/package.json": manifest("kit", {}),
   "packages/kit/src/twice.ts": "export const twice = (n: number): number => n * 2;\n",
   "packages/kit/src/twice.test.ts": [
@@ -175,6 +185,27 @@ const planted: Planted[] = [
     says: /pino/,
   },
   {
+    check: "lock file",
+    fault: "a dependency that the lock file does not have",
+    path: "packages/kit/package.json",
+    text: manifest("kit", { pino: "10.4.0" }),
+    says: /packages\/kit\/package\.json: dependencies differ/,
+  },
+  {
+    check: "lock file",
+    fault: "a package of another platform that is left out",
+    path: "package-lock.json",
+    text: lockFile({ "node_modules/tool": { optionalDependencies: { "tool-win32-x64": "1.0.0" } } }),
+    says: /tool-win32-x64 is missing/,
+  },
+  {
+    check: "lock file",
+    fault: "a package with an install script",
+    path: "package-lock.json",
+    text: lockFile({ "node_modules/tool": { hasInstallScript: true } }),
+    says: /node_modules\/tool has an install script/,
+  },
+  {
     check: "doc links",
     fault: "a link to a file that is not there",
     path: "README.md",
@@ -243,7 +274,7 @@ test("a clean repository is green", async () => {
   const result = await check();
 
   assert.ok(result.isGreen, result.output);
-  assert.match(result.output, /^check: all green; 7 checks, 7 passed/);
+  assert.match(result.output, /^check: all green; 8 checks, 8 passed/);
 });
 
 for (const { check: name, fault, path, text, says } of planted) {
