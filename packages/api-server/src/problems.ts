@@ -49,8 +49,8 @@ export function sendProblem(
     );
     addHeaders(reply, fault);
   } else {
-    // A request whose client is gone fails by our own abort: nobody reads the answer, and it is no bug.
-    if (!request.raw.destroyed || !isAbort(error)) {
+    // A request whose client is gone fails by that alone: nobody reads the answer, and it is no bug.
+    if (!isClientGone(request, error)) {
       logger.error(
         {
           requestId: request.id,
@@ -83,4 +83,10 @@ function addHeaders(reply: FastifyReply, fault: Fault): void {
   if (typeof wait === "number") reply.header("retry-after", String(wait));
 }
 
-const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";
+function isClientGone({ raw }: FastifyRequest, error: unknown): boolean {
+  if (!raw.socket.destroyed) return false;
+  return (
+    error instanceof Error &&
+    (error.name === "AbortError" || (error as NodeJS.ErrnoException).code === "ECONNRESET")
+  );
+}

@@ -21,7 +21,7 @@ export function watchSocket({ follow, bufferBytes, logger }: Following): SocketU
     const gone = new AbortController();
     socket.once("close", () => gone.abort());
     socket.on("message", () => socket.close(1003, "this socket only sends"));
-    void send(socket, follow(gone.signal), bufferBytes).catch((error: unknown) => {
+    void send(socket, () => follow(gone.signal), bufferBytes).catch((error: unknown) => {
       if (gone.signal.aborted) return;
       if (isFault(error, "store.compacted"))
         socket.close(
@@ -40,10 +40,10 @@ export function watchSocket({ follow, bufferBytes, logger }: Following): SocketU
 
 async function send(
   socket: WebSocket,
-  frames: AsyncIterable<ChangeFrame>,
+  follow: () => AsyncIterable<ChangeFrame>,
   bufferBytes: number,
 ): Promise<void> {
-  for await (const { json } of frames) {
+  for await (const { json } of follow()) {
     if (socket.readyState !== socket.OPEN) return;
     if (socket.bufferedAmount > bufferBytes) {
       socket.close(closeCodes.tooSlow, "too slow: resume from the last revision you have");

@@ -94,6 +94,10 @@ test("a cookie reads without an Origin, but opens no WebSocket from another site
   const socket = api.webSocket("/v1/watch", { cookie, origin: "https://evil.example" });
   const refused = await new Promise<number | undefined>((resolve) => {
     socket.on("error", () => {}); // the refusal below is what counts
+    socket.on("open", () => {
+      socket.terminate();
+      resolve(101);
+    });
     socket.on("unexpected-response", (request, reply) => {
       resolve(reply.statusCode);
       request.destroy();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { isFaultCode } from "@serai/kit/fault";
+import { Fault, isFaultCode } from "@serai/kit/fault";
 import type { ChangeFrame } from "@serai/control/services/services";
 import { bearer, jsonHeaders, startApi, type Got } from "./api-world.ts";
 import { fakeServices, secrets } from "./fake-services.ts";
@@ -189,6 +189,29 @@ test("a watcher that does not read is told to resume, and its memory is given ba
 
   assert.ok([4001, 1006].includes(code), String(code));
   assert.ok(sent * 64 * 1024 < 64 * 1024 * 1024, `${sent} frames were buffered`);
+});
+
+test("a watch from before what is remembered is told to list again, whenever that is found out", async () => {
+  const compacted = () => {
+    throw new Fault("store.compacted", "Changes after revision 1 are no longer known: list again.");
+  };
+  for (const follow of [
+    compacted,
+    async function* (): AsyncGenerator<ChangeFrame> {
+      yield { revision: 1, json: "{}" };
+      compacted();
+    },
+  ]) {
+    const forgetful = await startApi(fakeServices({ changes: { follow } }));
+    const socket = forgetful.webSocket("/v1/watch?from=1", bearer(secrets.viewer));
+    const [code, reason] = (await once(socket, "close", { signal: AbortSignal.timeout(5000) })) as [
+      number,
+      Buffer,
+    ];
+    assert.equal(code, 4002);
+    assert.match(String(reason), /^store\.compacted/);
+    await forgetful.close();
+  }
 });
 
 test("the serial relay carries bytes both ways, holds a fast guest back and ends with it", async () => {
