@@ -19,7 +19,7 @@ after(async () => {
 });
 
 const serai = (...args: string[]): Promise<CliResult> =>
-  runCli(["--socket", daemon.ready.apiSocket, ...args], { env: { XDG_CONFIG_HOME: home, XDG_DATA_HOME: home } });
+  runCli(["--socket", daemon.ready.apiSocket, ...args], { env: { XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home } });
 
 async function json(...args: string[]): Promise<unknown> {
   const { stdout, stderr, exitCode } = await serai("--json", ...args);
@@ -148,7 +148,7 @@ const wrong: [string[], number, RegExp][] = [
   [["image", "import", "/no/such/file"], 2, /no such file/],
   [["image", "import", "/dev"], 2, /not a file/],
   [["image", "pull", "no-such-system"], 3, /no-such-system/],
-  [["image", "pull", "x", "--url", "ftp://example.org/x"], 2, /url/i],
+  [["image", "pull", "x", "--from", "ftp://example.org/x"], 2, /url/i],
   [["image", "rm", "nothing"], 3, /nothing/],
   [["op", "wait", "op-0"], 3, /op-0/],
   [["op", "cancel", "op-0"], 3, /op-0/],

@@ -185,11 +185,11 @@ function addImageCommands(image: Command, on: On): void {
     .command("pull <name>")
     .description("fetch an image from the catalogue, or from a URL")
     .option("--as <name>", "name of the image here")
-    .option("--url <url>", "fetch from here")
+    .option("--from <url>", "fetch from here")
     .option("--sha256 <hex>", "what it must be")
     .addOption(new Option("--format <format>", "of what is behind the URL").choices(["raw", "qcow2", "iso"]))
     .action(
-      on(async (c: Context, name: string, o: { as?: string; url?: string; sha256?: string; format?: string }) =>
+      on(async (c: Context, name: string, o: { as?: string; from?: string; sha256?: string; format?: string }) =>
         (await import("./commands/images.ts")).pullImage(c, name, o),
       ),
     );

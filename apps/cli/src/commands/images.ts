@@ -104,14 +104,14 @@ async function guessFormat(file: string): Promise<Format> {
   return file.toLowerCase().endsWith(".iso") ? "iso" : "raw";
 }
 
-export async function pullImage(context: Context, name: string, options: { as?: string; url?: string; sha256?: string; format?: string }): Promise<void> {
+export async function pullImage(context: Context, name: string, options: { as?: string; from?: string; sha256?: string; format?: string }): Promise<void> {
   const client = await context.client();
   const source =
-    options.url === undefined
+    options.from === undefined
       ? ({ kind: "catalogue", name } as const)
       : ({
           kind: "url",
-          url: options.url,
+          url: options.from,
           format: (options.format as Format | undefined) ?? "qcow2",
           ...(options.sha256 !== undefined && { sha256: options.sha256 }),
         } as const);
