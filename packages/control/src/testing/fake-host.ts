@@ -129,6 +129,8 @@ export function fakeHost(options: FakeHostOptions): FakeHost {
       const record = options.vm(vm);
       if (record === undefined) throw new Fault("vm.not_found", `There is no VM ${vm}.`);
       if (record.generation !== generation) throw new Fault("vm.stale_generation", "The store has another generation.");
+      const isWantedUp = !record.isDeleting && (record.power === "running" || record.power === "paused");
+      if (verb === "launch" && !isWantedUp) throw new Fault("vm.wrong_state", "It is not to run.");
       count(verb);
       if (verb === "remove") {
         if (!record.isDeleting) throw new Fault("vm.wrong_state", "It is not to be removed.");
