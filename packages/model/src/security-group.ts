@@ -1,0 +1,56 @@
+import { Type, type Static } from "typebox";
+import { NameSchema } from "./vm-spec.ts";
+
+const PortSchema = Type.Integer({ minimum: 1, maximum: 65535 });
+
+export const PeerSchema = Type.Union([
+  Type.Literal("any"),
+  Type.Object(
+    { cidr: Type.String({ pattern: "^[0-9a-f.:]{2,39}/[0-9]{1,3}$" }) },
+    { additionalProperties: false },
+  ),
+  Type.Object({ group: NameSchema }, { additionalProperties: false, description: "the NICs of this group on the same network" }),
+]);
+export type Peer = Static<typeof PeerSchema>;
+
+export const SecurityRuleSchema = Type.Object(
+  {
+    direction: Type.Union([Type.Literal("in"), Type.Literal("out")]),
+    protocol: Type.Union([Type.Literal("tcp"), Type.Literal("udp"), Type.Literal("icmp"), Type.Literal("any")]),
+    ports: Type.Optional(
+      Type.Object({ first: PortSchema, last: Type.Optional(PortSchema) }, { additionalProperties: false }),
+    ),
+    peer: Type.Optional(PeerSchema),
+    action: Type.Optional(Type.Literal("allow")),
+  },
+  { additionalProperties: false, description: "icmp covers IPv4's and IPv6's" },
+);
+export type SecurityRule = Static<typeof SecurityRuleSchema>;
+
+/**
+ * Rules allow; nothing forbids. A NIC without groups talks freely. A NIC with groups receives only what a rule (or a
+ * port forward) allows; what it sends is restricted once one of its groups has a rule for `out`. Answers to what was
+ * allowed always pass.
+ */
+export const SecurityGroupSpecSchema = Type.Object(
+  {
+    name: NameSchema,
+    description: Type.Optional(Type.String({ maxLength: 1024 })),
+    rules: Type.Array(SecurityRuleSchema, { maxItems: 256 }),
+  },
+  { additionalProperties: false },
+);
+export type SecurityGroupSpec = Static<typeof SecurityGroupSpecSchema>;
+
+/** The intent: one per group, written only by control. Key: {@link securityGroupKey}. */
+export type SecurityGroupRecord = {
+  id: string;
+  project: string;
+  spec: SecurityGroupSpec;
+  generation: number;
+  createdAt: string;
+  updatedAt: string;
+};
+
+export const securityGroupKey = (id: string): string => `/security-groups/${id}`;
+export const securityGroupNameKey = (project: string, name: string): string => `/security-group-names/${project}/${name}`;
