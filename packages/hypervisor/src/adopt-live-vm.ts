@@ -1,9 +1,7 @@
-import { errorChain } from "@serai/kit/fault";
-import { isAlive, killProcess, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
+import { isAlive, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
 import { qemuName } from "./argv/machine.ts";
 import type { LiveVm } from "./live-vm.ts";
 import { findProcessByToken } from "./process/find-by-token.ts";
-import { adoptQemu, type QemuProcess } from "./process/qemu-process.ts";
 import { bringUp } from "./start-live-vm.ts";
 import { readSuspended } from "./suspend/suspended-state.ts";
 
@@ -15,12 +13,12 @@ export function findRecordedProcess({ record }: LiveVm): ProcessIdentity | undef
 
 /**
  * Takes over a QEMU that an earlier daemon started, whatever it was doing: a launch is finished, an unfinished suspend
- * undone, a finished one completed. Answers false when it had to be ended, and is gone.
+ * undone, a finished one completed. Answers false when it had to be ended, and is gone. Rejects when it does not
+ * answer: then nothing is known about it, and nothing was done to it.
  */
 export async function adoptLiveVm(
   live: LiveVm,
   identity: ProcessIdentity,
-  onProcess: (process: QemuProcess) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { record, directory } = live;
@@ -28,22 +26,10 @@ export async function adoptLiveVm(
   try {
     void watchUntilConnected(identity, gone, signal);
     await live.connect(AbortSignal.any([signal, gone.signal]));
-    if (!(await live.isOurs(signal))) throw new Error("another QEMU answers on this VM's monitor");
-  } catch (error) {
-    if (signal.aborted) throw signal.reason;
-    await live.detach();
-    // It cannot be talked to, so it can never be managed again: what it holds must become free.
-    killProcess(identity, "SIGKILL");
-    await waitForExit(identity, 30_000, signal);
-    throw new Error(`VM ${record.plan.vm} could not be adopted and was ended: ${errorChain(error)}`, {
-      cause: error,
-    });
   } finally {
     gone.abort();
   }
-  const process = adoptQemu(identity, live.session.ended, live.detached);
-  live.process = process;
-  onProcess(process);
+  if (!(await live.isOurs(signal))) throw new Error("another QEMU answers on this VM's monitor");
   if (record.process === undefined) live.save({ process: identity });
   if (readSuspended(directory)?.token === record.token || record.isKilling || record.hasGuestShutDown) {
     await live.end();

@@ -17,16 +17,19 @@ import type { VmDirectory } from "./vm-directory.ts";
 const logLimitBytes = 4 * 1024 * 1024;
 const historyBytes = 64 * 1024;
 const endWithinMs = 3_000;
+/** A loaded machine needs its time to start a process. */
+const monitorOpenMs = 60_000;
 
 export type LiveVmInput = {
   record: RunRecord;
   directory: VmDirectory;
   agentTiming: Partial<AgentTiming>;
+  monitorOpenMs?: number;
   logger: Logger;
   onChange: () => void;
 };
 
-/** What QEMU says about the guest: `query-status`, kept current by events. */
+/** What QEMU says about the guest: `query-status`, kept current by events. `waiting` until it has said anything. */
 export type GuestStatus = "waiting" | "running" | "paused";
 
 /** One QEMU while it runs: its monitor, its serial port, its agent, and the record of them. */
@@ -42,6 +45,7 @@ export class LiveVm {
   #status: GuestStatus = "waiting";
   #serialBytes = 0;
   readonly #detached = new AbortController();
+  readonly #outOfTouch = Promise.withResolvers<void>();
 
   constructor(input: LiveVmInput) {
     this.#input = input;
@@ -83,6 +87,16 @@ export class LiveVm {
     return this.#detached.signal;
   }
 
+  /** Resolves when QEMU's monitor is not, or no longer, connected. */
+  get outOfTouch(): Promise<void> {
+    return this.#outOfTouch.promise;
+  }
+
+  /** Says that nobody will connect: all that is known is the process. */
+  giveUp(): void {
+    this.#outOfTouch.resolve();
+  }
+
   /** Writes down what must survive us. */
   save(change: Partial<RunRecord> = {}): void {
     Object.assign(this.record, change);
@@ -97,16 +111,26 @@ export class LiveVm {
 
   /** Connects to monitor and serial port; the guest may be running already. */
   async connect(signal: AbortSignal): Promise<void> {
+    try {
+      this.#session = await openQmpSession(
+        {
+          socketPath: this.directory.monitor,
+          stderrTail: () => lastWords(this.directory.log),
+          onEvent: (event) => this.#hear(event),
+          openTimeoutMs: this.#input.monitorOpenMs ?? monitorOpenMs,
+        },
+        signal,
+      );
+      void this.#session.ended.then(() => this.giveUp());
+      await this.#connectDevices(signal);
+    } catch (error) {
+      this.giveUp();
+      throw error;
+    }
+  }
+
+  async #connectDevices(signal: AbortSignal): Promise<void> {
     const { directory, record } = this;
-    this.#session = await openQmpSession(
-      {
-        socketPath: directory.monitor,
-        stderrTail: () => lastWords(directory.log),
-        onEvent: (event) => this.#hear(event),
-        openTimeoutMs: 60_000, // a loaded machine needs its time to start a process
-      },
-      signal,
-    );
     const history = record.phase === "up" ? readLogTail(directory.serialLog, historyBytes) : Buffer.alloc(0);
     this.#serial = new SerialHub(await connectUnix(directory.serial, signal), history, (count) =>
       this.#countSerial(count),

@@ -3,7 +3,7 @@ import { Fault } from "@serai/kit/fault";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { startLog } from "./serial/log-file.ts";
 import type { VmDirectory } from "./vm-directory.ts";
-import type { VmDriverConfig } from "./vm-driver-config.ts";
+import type { VmDriverConfig } from "./vm-driver-types.ts";
 
 /** Makes what QEMU needs before it starts. Idempotent; what an earlier run left behind is cleared. */
 export function prepareDirectory(directory: VmDirectory, plan: LaunchPlan, config: VmDriverConfig): void {

@@ -42,6 +42,7 @@ export function sight({ vm, run, isSuspended, exit, notes }: VmFacts): VmSightin
 function runState({ record, status }: RunFacts): VmState {
   if (record.isKilling || record.hasGuestShutDown) return "stopping";
   if (record.phase !== "up") return "starting";
+  if (status === "waiting") return "unknown"; // its process is there, and its monitor does not answer
   if (record.isSuspending) return "suspending";
   if (record.isStopping) return "stopping";
   return status === "running" ? "running" : "paused";

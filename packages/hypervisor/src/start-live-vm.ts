@@ -10,7 +10,7 @@ import { spawnQemu, type QemuProcess } from "./process/qemu-process.ts";
 import type { RunRecord } from "./run-record.ts";
 import { loadMemory } from "./suspend/memory-transfer.ts";
 import { discardSuspended, restoreSuspended, useUpSuspended } from "./suspend/suspended-state.ts";
-import type { VmDriverConfig } from "./vm-driver-config.ts";
+import type { VmDriverConfig } from "./vm-driver-types.ts";
 
 /** The record of a launch that is about to begin. */
 export function newRun(

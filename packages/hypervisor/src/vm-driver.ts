@@ -3,9 +3,9 @@ import net from "node:net";
 import path from "node:path";
 import type { Duplex } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
-import { withDeadline } from "@serai/kit/deadline";
+import { delay, withDeadline } from "@serai/kit/deadline";
 import { errorChain, Fault } from "@serai/kit/fault";
-import { bootId } from "@serai/linux/process-identity";
+import { bootId, type ProcessIdentity } from "@serai/linux/process-identity";
 import type { VmUsage } from "@serai/model/host";
 import type { VmExit, VmSighting } from "@serai/model/vm";
 import type { AgentSession } from "@serai/qmp/agent-session";
@@ -16,7 +16,7 @@ import type { LaunchPlan } from "./launch-plan.ts";
 import { LiveVm } from "./live-vm.ts";
 import { giveToQemu, prepareDirectory, removeSockets } from "./prepare-directory.ts";
 import type { ExitStatus } from "./process/exit-status.ts";
-import type { QemuProcess } from "./process/qemu-process.ts";
+import { adoptQemu, type QemuProcess } from "./process/qemu-process.ts";
 import { forgetRun, readExit, readRun, writeExit, type RunRecord } from "./run-record.ts";
 import { sampleUsage } from "./sample-usage.ts";
 import { takeScreenshot } from "./screenshot.ts";
@@ -25,38 +25,9 @@ import { newRun, startLiveVm } from "./start-live-vm.ts";
 import { suspendLiveVm } from "./suspend/suspend-live-vm.ts";
 import { cleanSuspended, discardSuspended, readSuspended } from "./suspend/suspended-state.ts";
 import { vmDirectory, type VmDirectory } from "./vm-directory.ts";
-import type { VmDriverConfig } from "./vm-driver-config.ts";
+import type { VmDriver, VmDriverConfig } from "./vm-driver-types.ts";
 
-/** One VM on this host. Calls for one VM take turns, which is the caller's to see to; `kill` may cut in. */
-export type VmDriver = {
-  /** From memory; what changes it is told by `onChange`. */
-  sighting(): VmSighting;
-  /** Resolves when the guest runs. Goes on where a suspended VM stood. */
-  launch(plan: LaunchPlan, signal: AbortSignal): Promise<void>;
-  pause(signal: AbortSignal): Promise<void>;
-  resume(signal: AbortSignal): Promise<void>;
-  /** `resetCount` is how many resets have been asked for, this one included. */
-  reset(resetCount: number, signal: AbortSignal): Promise<void>;
-  /** Resolves once the guest was asked: by its agent, or by the power button. */
-  shutDown(signal: AbortSignal): Promise<void>;
-  /** Resolves when the process is gone; at once when there is none. */
-  kill(signal: AbortSignal): Promise<void>;
-  /** Resolves when memory is on disk and the process gone. Leaves the VM running if it fails. */
-  suspend(signal: AbortSignal): Promise<void>;
-  discardSuspend(signal: AbortSignal): Promise<void>;
-  /** Deletes all that the VM has here. Its process must be gone. */
-  remove(signal: AbortSignal): Promise<void>;
-  agent(): AgentSession;
-  screenshot(signal: AbortSignal): Promise<Uint8Array>;
-  openStream(kind: "serial" | "display", signal: AbortSignal): Promise<Duplex>;
-  /** Undefined when the VM does not run. */
-  usage(): Promise<VmUsage | undefined>;
-  note(patch: { provisionedGeneration?: number }): void;
-  /** Lets go of the VM; QEMU lives on. */
-  close(): Promise<void>;
-};
-
-export type { VmDriverConfig } from "./vm-driver-config.ts";
+export type { VmDriver, VmDriverConfig } from "./vm-driver-types.ts";
 
 /** Opens a VM's directory: adopts a QEMU that still runs, or works out how it ended while nobody watched. */
 export async function openVmDriver(config: VmDriverConfig, signal: AbortSignal): Promise<VmDriver> {
@@ -69,6 +40,9 @@ type Notes = { generation: number; resetCount: number; provisionedGeneration: nu
 
 const launchWithinMs = 120_000;
 const usageWithinMs = 2_000;
+/** From the end of QEMU's monitor to the end of QEMU. */
+const monitorGraceMs = 2_000;
+const monitorRetryMs = 5_000;
 
 class Driver implements VmDriver {
   readonly #config: VmDriverConfig;
@@ -97,21 +71,14 @@ class Driver implements VmDriver {
   /** Finds out what became of the run that an earlier daemon recorded. */
   async recover(signal: AbortSignal): Promise<void> {
     const record = readRun(this.#directory);
-    if (record === undefined) return this.#clean();
-    if (readExit(this.#directory)?.token === record.token) return forgetRun(this.#directory); // its end is known
+    if (record === undefined || readExit(this.#directory)?.token === record.token) {
+      forgetRun(this.#directory);
+      return this.#clean();
+    }
     const live = this.#createLive(record);
     const identity = record.bootId === bootId() ? findRecordedProcess(live) : undefined;
     if (identity === undefined) return this.#conclude(live, undefined, false);
-    this.#live = live;
-    try {
-      const isKept = await adoptLiveVm(live, identity, (process) => this.#follow(live, process), signal);
-      if (!isKept) await this.#finished;
-      this.#tell();
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      this.#config.logger.error({ vm: this.#vm, error: errorChain(error) }, "could not adopt a VM");
-      if (this.#live === live) this.#conclude(live, undefined, false);
-    }
+    await this.#takeOver(live, identity, signal);
   }
 
   sighting(): VmSighting {
@@ -152,6 +119,7 @@ class Driver implements VmDriver {
       await this.#undoLaunch(live);
       throw error;
     }
+    this.#watchMonitor(live);
     this.#isSuspended = false;
     this.#exit = undefined;
     rmSync(this.#directory.exit, { force: true });
@@ -271,11 +239,12 @@ class Driver implements VmDriver {
   }
 
   #createLive(record: RunRecord): LiveVm {
-    const { logger, agentTiming = {} } = this.#config;
+    const { logger, agentTiming = {}, monitorTiming } = this.#config;
     return new LiveVm({
       record,
       directory: this.#directory,
       agentTiming,
+      ...(monitorTiming !== undefined && { monitorOpenMs: monitorTiming.openMs }),
       logger,
       onChange: () => this.#tell(),
     });
@@ -293,6 +262,58 @@ class Driver implements VmDriver {
       "vm.device_unavailable",
       `VM ${plan.spec.name} has no display; set display to vga and start it again.`,
     );
+  }
+
+  /** Connects to a QEMU that runs. One that does not answer is left alone, seen as unknown, and tried again. */
+  async #takeOver(live: LiveVm, identity: ProcessIdentity, signal: AbortSignal): Promise<void> {
+    this.#live = live;
+    live.process ??= adoptQemu(identity, live.outOfTouch, live.detached);
+    this.#follow(live, live.process);
+    try {
+      const isKept = await adoptLiveVm(live, identity, signal);
+      if (isKept) this.#watchMonitor(live);
+      else await this.#finished;
+      this.#tell();
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      this.#config.logger.error({ vm: this.#vm, error: errorChain(error) }, "a VM's QEMU does not answer");
+      this.#loseTouch(live);
+    }
+  }
+
+  /** QEMU's end closes its monitor. A monitor that closes without it leaves a guest that nobody can manage. */
+  #watchMonitor(live: LiveVm): void {
+    const check = async () => {
+      const isGone = live.process?.ended.then(() => true);
+      const timeIsUp = delay(monitorGraceMs, live.detached).then(() => false);
+      if (!(await Promise.race([isGone, timeIsUp]))) this.#loseTouch(live);
+    };
+    void live.outOfTouch.then(() => check().catch(() => {})); // let go of meanwhile: nothing to watch
+  }
+
+  #loseTouch(live: LiveVm): void {
+    const { process } = live;
+    if (this.#live !== live || live.detached.aborted || process === undefined) return;
+    void live.detach();
+    const mute = this.#createLive(live.record);
+    mute.giveUp();
+    mute.process = process.isChild ? process : adoptQemu(process.identity, mute.outOfTouch, mute.detached);
+    this.#live = mute;
+    this.#follow(mute, mute.process);
+    this.#tell();
+    delay(this.#config.monitorTiming?.retryMs ?? monitorRetryMs, mute.detached).then(
+      () => this.#retakeOver(mute),
+      () => {}, // let go of meanwhile
+    );
+  }
+
+  async #retakeOver(mute: LiveVm): Promise<void> {
+    const { process, record } = mute;
+    if (this.#live !== mute || process === undefined) return;
+    await mute.detach();
+    const live = this.#createLive(record);
+    if (process.isChild) live.process = process;
+    await this.#takeOver(live, process.identity, live.detached).catch(() => {}); // let go of meanwhile
   }
 
   #follow(live: LiveVm, process: QemuProcess): void {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { readdirSync, readlinkSync } from "node:fs";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isFault } from "@serai/kit/fault";
+import { libc } from "@serai/linux/libc";
 import type { RunRecord } from "../src/run-record.ts";
 import { DriverFixture, eventually, exists, isRunning, patience } from "./fixture.ts";
 
@@ -10,6 +13,19 @@ async function editRun(world: DriverFixture, edit: (record: RunRecord) => void):
   const record = JSON.parse(await readFile(file, "utf8")) as RunRecord;
   edit(record);
   await writeFile(file, JSON.stringify(record));
+}
+
+function openSockets(): Set<number> {
+  const fds = readdirSync("/proc/self/fd").map(Number);
+  return new Set(fds.filter((fd) => linkOf(fd).startsWith("socket:")));
+}
+
+function linkOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return ""; // the one that listed the others
+  }
 }
 
 test("a running VM is adopted with all that was known about it", async () => {
@@ -167,4 +183,57 @@ test("a process that is not the recorded QEMU is left alone", async () => {
   assert.equal(after.sighting().state, "absent");
   assert.equal(after.sighting().exit?.cause, "vanished");
   assert.equal(await isRunning(pid), true);
+});
+
+test("a QEMU that does not answer is unknown, left alone, and adopted once it answers", async () => {
+  await using world = await DriverFixture.create({ monitorTiming: { openMs: 500, retryMs: 100 } });
+  const before = await world.open();
+  await before.launch(world.plan(), patience());
+  const { pid = 0 } = before.sighting();
+  await before.close();
+  process.kill(pid, "SIGSTOP");
+
+  const after = await world.open();
+
+  assert.equal(after.sighting().state, "unknown");
+  assert.equal(await isRunning(pid), true);
+  process.kill(pid, "SIGCONT");
+  await world.until("touch", ({ state }) => state === "running");
+  assert.equal(after.sighting().pid, pid);
+  await after.pause(patience());
+});
+
+test("a QEMU that does not answer can be killed", async () => {
+  await using world = await DriverFixture.create({ monitorTiming: { openMs: 500, retryMs: 100 } });
+  const before = await world.open();
+  await before.launch(world.plan(), patience());
+  const { pid = 0 } = before.sighting();
+  await before.close();
+  process.kill(pid, "SIGSTOP");
+  const after = await world.open();
+
+  await after.kill(patience());
+
+  assert.equal(after.sighting().state, "absent");
+  assert.equal(after.sighting().exit?.cause, "requested");
+  assert.equal(await isRunning(pid), false);
+});
+
+test("a QEMU whose connections break is unknown until it is back in touch, and no second one is started", async () => {
+  await using world = await DriverFixture.create({ monitorTiming: { openMs: 500, retryMs: 100 } });
+  const driver = await world.open();
+  const socketsBefore = openSockets();
+  await driver.launch(world.plan(), patience());
+  const { pid } = driver.sighting();
+  const shutdown = libc().load("int shutdown(int fd, int how)");
+  for (const fd of openSockets()) if (!socketsBefore.has(fd)) assert.equal(shutdown(fd, 2), 0);
+
+  await world.until("the loss", ({ state }) => state === "unknown");
+  await assert.rejects(driver.launch(world.plan(), patience()), (error) => isFault(error, "vm.wrong_state"));
+  await world.until("touch", ({ state }) => state === "running");
+
+  assert.equal(driver.sighting().pid, pid);
+  process.kill(pid ?? 0, "SIGSEGV");
+  const ended = await world.until("the end", ({ state }) => state === "absent");
+  assert.equal(ended.exit?.cause, "process_crash", "the kernel still tells us how our child ended");
 });

@@ -13,6 +13,8 @@ import { readExitStatus, type ExitStatus } from "./exit-status.ts";
 /** One QEMU process, our child or not. */
 export type QemuProcess = {
   readonly identity: ProcessIdentity;
+  /** The kernel tells us how a child ended, and nobody how another one did. */
+  readonly isChild: boolean;
   /** Resolves once the process is gone; with undefined when nobody could see how it ended. Never rejects. */
   readonly ended: Promise<ExitStatus | undefined>;
   kill(): void;
@@ -55,7 +57,7 @@ export function spawnQemu({
       if (child.pid === undefined) return; // the error follows
       const identity = identifyProcess(child.pid);
       if (identity === undefined) return reject(new Error(`${program} ended at once`));
-      resolveStarted({ identity, ended, kill: () => void child.kill("SIGKILL") });
+      resolveStarted({ identity, isChild: true, ended, kill: () => void child.kill("SIGKILL") });
     });
   } finally {
     closeSync(logFd);
@@ -65,27 +67,27 @@ export function spawnQemu({
 const lookEveryMs = 60_000;
 
 /**
- * A process that an earlier daemon started. Not looked at until `monitorEnded`, which is what its end causes; and not
- * at all once `detached` fires: then nobody here wants to know.
+ * A process that an earlier daemon started. Not looked at until `outOfTouch`, which its end causes; and not at all
+ * once `detached` fires: then nobody here wants to know.
  */
 export function adoptQemu(
   identity: ProcessIdentity,
-  monitorEnded: Promise<unknown>,
+  outOfTouch: Promise<unknown>,
   detached: AbortSignal,
 ): QemuProcess {
   const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
-  void waitForEnd(identity, monitorEnded, detached).then((status) => {
+  void waitForEnd(identity, outOfTouch, detached).then((status) => {
     if (!detached.aborted) resolve(status);
   });
-  return { identity, ended, kill: () => void killProcess(identity, "SIGKILL") };
+  return { identity, isChild: false, ended, kill: () => void killProcess(identity, "SIGKILL") };
 }
 
 async function waitForEnd(
   identity: ProcessIdentity,
-  monitorEnded: Promise<unknown>,
+  outOfTouch: Promise<unknown>,
   detached: AbortSignal,
 ): Promise<ExitStatus | undefined> {
-  await monitorEnded;
+  await outOfTouch;
   while (!detached.aborted && isAlive(identity)) {
     await waitForExit(identity, lookEveryMs, detached).catch(() => {}); // looked at again
   }
