@@ -25,7 +25,7 @@ const replies: Record<string, unknown> = {
 const server = createServer((request, reply) => reply.end(JSON.stringify(replies[request.url ?? ""])));
 server.listen(apiSocket, () => {
   writeFileSync(join(values["state-dir"] ?? "", "pid"), String(process.pid));
-  console.log(JSON.stringify({ apiUrl: \`https://localhost:\${values.port}\`, apiSocket }));
+  console.log(JSON.stringify({ ready: true, pid: process.pid }));
 });
 process.on("SIGTERM", () => {
   appendFileSync(join(values["state-dir"] ?? "", "ended"), "by SIGTERM");
@@ -91,6 +91,23 @@ test("detached, the script returns, the daemon stays, and a second start finds i
   } finally {
     process.kill(pid, "SIGTERM");
   }
+});
+
+test("npm stop ends a detached daemon, and says so when there is none", async () => {
+  using machine = machineWith(standIn);
+  using free = await port("free");
+  await machine.run("scripts/start", args(machine, free.number, "--detach"));
+  const pid = Number(machine.read("state/pid"));
+
+  const first = await machine.run("scripts/stop", ["--state-dir", join(machine.root, "state")]);
+  const second = await machine.run("scripts/stop", ["--state-dir", join(machine.root, "state")]);
+
+  assert.equal(first.code, 0, first.stderr);
+  assert.match(first.stdout, /The daemon has stopped/);
+  assert.equal(machine.read("state/ended"), "by SIGTERM");
+  assert.ok(!existsSync(`/proc/${pid}/cwd`));
+  assert.equal(second.code, 0);
+  assert.match(second.stdout, /No daemon/);
 });
 
 test("the demo is run unless it is declined", async () => {
