@@ -12,6 +12,7 @@ import type { QemuProcess } from "./process/qemu-process.ts";
 import { writeRun, type RunRecord } from "./run-record.ts";
 import { readLogTail, trimLog } from "./serial/log-file.ts";
 import { SerialHub } from "./serial/serial-hub.ts";
+import { watchLog } from "./serial/watch-log.ts";
 import type { VmDirectory } from "./vm-directory.ts";
 
 const logLimitBytes = 4 * 1024 * 1024;
@@ -44,6 +45,7 @@ export class LiveVm {
   #watch: AgentWatch | undefined;
   #status: GuestStatus = "waiting";
   #serialBytes = 0;
+  #logWatch: Disposable | undefined;
   readonly #detached = new AbortController();
   readonly #outOfTouch = Promise.withResolvers<void>();
 
@@ -131,6 +133,7 @@ export class LiveVm {
 
   async #connectDevices(signal: AbortSignal): Promise<void> {
     const { directory, record } = this;
+    this.#logWatch = watchLog(directory.log, logLimitBytes);
     const history = record.phase === "up" ? readLogTail(directory.serialLog, historyBytes) : Buffer.alloc(0);
     this.#serial = new SerialHub(await connectUnix(directory.serial, signal), history, (count) =>
       this.#countSerial(count),
@@ -215,6 +218,7 @@ export class LiveVm {
     this.#detached.abort();
     this.#watch?.[Symbol.dispose]();
     this.#serial?.[Symbol.dispose]();
+    this.#logWatch?.[Symbol.dispose]();
     await Promise.all([this.#session?.[Symbol.asyncDispose](), this.#agent?.[Symbol.asyncDispose]()]);
   }
 

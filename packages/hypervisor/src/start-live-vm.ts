@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { statSync } from "node:fs";
 import { errorChain, Fault, isFault } from "@serai/kit/fault";
 import { bootId } from "@serai/linux/process-identity";
 import { qemuArgv } from "./argv/qemu-argv.ts";
-import { launcherArgv } from "./jail/launcher-argv.ts";
+import { launcherArgv, type LaunchUser } from "./jail/launcher-argv.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import type { LiveVm } from "./live-vm.ts";
 import { lastWords } from "./process/last-words.ts";
@@ -104,12 +105,19 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
     ...(uefiCode !== undefined && { uefiCode }),
     isIncoming: record.phase === "restoring",
   });
-  const { uid, gid } = config;
+  const user = launchUser(config);
   return launcherArgv({
     command: [config.qemu.path, ...arguments_],
     cgroupProcsFiles: config.cgroup?.procsFiles() ?? [],
-    ...(uid !== undefined && gid !== undefined && { user: { uid, gid } }),
+    ...(user !== undefined && { user }),
   });
+}
+
+function launchUser({ uid, gid, accelerator }: VmDriverConfig): LaunchUser | undefined {
+  if (uid === undefined || gid === undefined) return undefined;
+  // Distributions give /dev/kvm to a group. Root's own is never handed out: then QEMU says that it may not open it.
+  const kvmGroup = accelerator === "kvm" ? statSync("/dev/kvm", { throwIfNoEntry: false })?.gid : undefined;
+  return { uid, gid, ...(kvmGroup !== undefined && kvmGroup !== 0 && { groups: [kvmGroup] }) };
 }
 
 const startFailed = (words: string, cause: unknown): Fault =>

@@ -95,6 +95,8 @@ class Driver implements VmDriver {
   async launch(plan: LaunchPlan, signal: AbortSignal): Promise<void> {
     if (this.#live !== undefined) throw new Fault("vm.wrong_state", "The VM is running already.");
     const suspended = readSuspended(this.#directory);
+    if (suspended !== undefined && suspended.accelerator !== this.#config.accelerator)
+      throw otherAccelerator(suspended.accelerator);
     const { generation, resetCount } = plan;
     const effective = suspended === undefined ? plan : { ...suspended.plan, generation, resetCount };
     const live = this.#createLive(
@@ -369,3 +371,9 @@ class Driver implements VmDriver {
     this.#config.onChange(sighting);
   }
 }
+
+const otherAccelerator = (accelerator: string): Fault =>
+  new Fault(
+    "host.unsafe_combination",
+    `The VM was suspended under ${accelerator}, which this host does not use now; start it there, or discard the saved memory.`,
+  );

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, readFile, stat } from "node:fs/promises";
+import { chmod, open, readdir, readFile, readlink, stat } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -47,6 +47,7 @@ test(
 test("QEMU gets neither our environment nor our files", async () => {
   process.env["SERAI_TEST_SECRET"] = "hunter2";
   await using world = await DriverFixture.create();
+  await using _ours = await open(import.meta.filename);
   const driver = await world.open();
 
   await driver.launch(world.plan(), patience());
@@ -57,6 +58,16 @@ test("QEMU gets neither our environment nor our files", async () => {
       .split("\0")
       .map((entry) => entry.split("=")[0])
       .filter((name) => !["", "PATH", "PWD"].includes(name ?? "")),
+    [],
+  );
+  const files = await Promise.all(
+    (await readdir(`/proc/${driver.sighting().pid}/fd`)).map((fd) =>
+      readlink(`/proc/${driver.sighting().pid}/fd/${fd}`),
+    ),
+  );
+  const own = files.filter((file) => file.startsWith("/") && !file.startsWith(world.directory));
+  assert.deepEqual(
+    own.filter((file) => !["/dev/null", "/dev/urandom", "/dev/random"].includes(file)),
     [],
   );
   const fields =

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdtempDisposable, writeFile } from "node:fs/promises";
+import { appendFile, mkdtempDisposable, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { isFault } from "@serai/kit/fault";
 import { statSync, readFileSync } from "node:fs";
 import { startLog, trimLog } from "../src/serial/log-file.ts";
 import { SerialHub } from "../src/serial/serial-hub.ts";
+import { watchLog } from "../src/serial/watch-log.ts";
 import { DriverFixture, eventually, patience } from "./fixture.ts";
 
 /** A socket pair: what is written to `guest` arrives at the hub. */
@@ -101,6 +102,17 @@ test("a log that grew too long is emptied, and its end kept", async () => {
   await writeFile(file, "next");
   startLog(file);
   assert.equal(readFileSync(`${file}.1`, "utf8"), "next");
+});
+
+test("QEMU's own log is kept short while QEMU writes it", async () => {
+  await using folder = await mkdtempDisposable(join(tmpdir(), "serai-log-"));
+  const file = join(folder.path, "qemu.log");
+  await writeFile(file, "");
+  using _watch = watchLog(file, 10_000);
+
+  await appendFile(file, "y".repeat(20_000));
+
+  await eventually("a short log", () => statSync(file).size === 0 || undefined);
 });
 
 test("a screenshot is a valid PNG of the guest's screen", async () => {

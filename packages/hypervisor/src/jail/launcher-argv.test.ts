@@ -58,3 +58,25 @@ test("a user of its own means no groups, no new rights and no capabilities", () 
     ...["qemu", "-S"],
   ]);
 });
+
+test("the group of a device that QEMU needs is the only one it keeps", () => {
+  const argv = launcherArgv({
+    command: ["qemu"],
+    cgroupProcsFiles: [],
+    user: { uid: 7, gid: 8, groups: [104] },
+  });
+
+  assert.deepEqual(argv.slice(argv.indexOf("--regid")), [
+    ...[
+      "--regid",
+      "8",
+      "--groups",
+      "104",
+      "--no-new-privs",
+      "--inh-caps=-all",
+      "--bounding-set=-all",
+      "--",
+      "qemu",
+    ],
+  ]);
+});

@@ -1,10 +1,12 @@
+export type LaunchUser = { uid: number; gid: number; groups?: readonly number[] };
+
 export type LauncherInput = {
   /** QEMU with its arguments. */
   command: readonly string[];
   /** Files to write the own pid to before anything else, so that nothing QEMU ever does counts elsewhere. */
   cgroupProcsFiles: readonly string[];
-  /** Who QEMU runs as; only root can choose. */
-  user?: { uid: number; gid: number };
+  /** Who QEMU runs as; only root can choose. `groups` are the devices' that it must open. */
+  user?: LaunchUser;
 };
 
 /** The values come as arguments, never inside the script. $1 is the number of cgroup files that follow. */
@@ -30,14 +32,14 @@ export function launcherArgv({ command, cgroupProcsFiles, user }: LauncherInput)
   ];
 }
 
-function dropRights({ uid, gid }: { uid: number; gid: number }): string[] {
+function dropRights({ uid, gid, groups = [] }: LaunchUser): string[] {
   return [
     "setpriv",
     "--reuid",
     String(uid),
     "--regid",
     String(gid),
-    "--clear-groups",
+    ...(groups.length === 0 ? ["--clear-groups"] : ["--groups", groups.join(",")]),
     "--no-new-privs",
     "--inh-caps=-all",
     "--bounding-set=-all",
