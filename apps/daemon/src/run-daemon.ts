@@ -43,16 +43,19 @@ async function run(configuration: Configuration): Promise<void> {
   const stack = new AsyncDisposableStack();
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   const starting = new AbortController();
+  let isReady = false;
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     process.on(name, () => {
       ask();
-      starting.abort(new Error("asked to stop"));
+      // Once all is up, it is taken down in order; only a start that is under way is broken off.
+      if (!isReady) starting.abort(new Error("asked to stop"));
     });
   }
   // A closed terminal is no reason to stop; guests and API go on.
   process.on("SIGHUP", () => {});
   try {
     const { apiUrl, apiSocket, failed } = await startAll(configuration, stack, starting.signal);
+    isReady = true;
     const ready = { ready: true, ...(apiUrl !== undefined && { apiUrl }), apiSocket, pid: process.pid };
     process.stdout.write(`${JSON.stringify(ready)}\n`);
     flushCompileCache();

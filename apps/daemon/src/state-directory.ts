@@ -73,7 +73,7 @@ export async function openStateDirectory(state: StateDirectory, user: ControlUse
 function checkReachable(root: string): void {
   for (let at = dirname(root); at !== "/"; at = dirname(at)) {
     const stat = statSync(at, { throwIfNoEntry: false });
-    if (stat === undefined || (stat.mode & 0o001) !== 0) continue;
+    if (stat === undefined || !stat.isDirectory() || (stat.mode & 0o001) !== 0) continue;
     throw new Fault(
       "setup.failed",
       `Nobody but its owner may enter ${at}, so guests, which run as users of their own, could not reach ${root}: choose another --state-dir, or run \`chmod o+x ${at}\`.`,
