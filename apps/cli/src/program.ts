@@ -1,3 +1,4 @@
+import { importFormats } from "@serai/model/image-format";
 import { Command, Option } from "commander";
 import { createContext, type Context, type GlobalOptions } from "./context.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
@@ -175,7 +176,7 @@ function addImageCommands(image: Command, on: On): void {
     .command("import <file>")
     .description("send a disk image or ISO; repeat it to go on after an interruption")
     .option("--name <name>", "name of the image (default: the file's)")
-    .addOption(new Option("--format <format>", "default: as the file looks").choices(["raw", "qcow2", "iso"]))
+    .addOption(new Option("--format <format>", "default: as the file looks").choices([...importFormats]))
     .action(
       on(async (c: Context, file: string, o: { name?: string; format?: string }) =>
         (await import("./commands/images.ts")).importImage(c, file, o),
@@ -187,7 +188,7 @@ function addImageCommands(image: Command, on: On): void {
     .option("--as <name>", "name of the image here")
     .option("--from <url>", "fetch from here")
     .option("--sha256 <hex>", "what it must be")
-    .addOption(new Option("--format <format>", "of what is behind the URL").choices(["raw", "qcow2", "iso"]))
+    .addOption(new Option("--format <format>", "of what is behind the URL").choices([...importFormats]))
     .action(
       on(async (c: Context, name: string, o: { as?: string; from?: string; sha256?: string; format?: string }) =>
         (await import("./commands/images.ts")).pullImage(c, name, o),

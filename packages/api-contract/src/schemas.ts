@@ -1,5 +1,5 @@
 import { isFaultCode, type FaultCode } from "@serai/kit/fault";
-import { DiskBusSchema, ExitPolicySchema, PortForwardSchema } from "@serai/model/vm-spec";
+import { DiskBusSchema, ExitPolicySchema, PortForwardSchema, VmSpecSchema } from "@serai/model/vm-spec";
 import { Type, type Static, type TSchema } from "typebox";
 
 const text = Type.String();
@@ -154,6 +154,13 @@ export const ImageViewSchema = Type.Object(
     virtualSizeBytes: Type.Optional(count),
     sizeBytes: Type.Optional(count),
     sha256: Type.Optional(text),
+    appliance: Type.Optional(
+      Type.Object({
+        spec: VmSpecSchema,
+        disks: Type.Array(Type.Object({ name: text, virtualSizeBytes: count })),
+        warnings: Type.Array(text),
+      }),
+    ),
     guest: Type.Optional(
       Type.Object({
         family: text,

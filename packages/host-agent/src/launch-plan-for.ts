@@ -22,10 +22,8 @@ export async function provisionVolumes(
       {
         vm: record.id,
         disk: disk.name,
-        sizeBytes: disk.sizeBytes ?? base?.virtualSizeBytes ?? 0,
-        ...(base !== undefined && {
-          base: { path: images.pathOf(disk.image as string, base.files.content), format: rawOrQcow2(base), virtualSizeBytes: base.virtualSizeBytes },
-        }),
+        sizeBytes: disk.sizeBytes ?? (base && contentOf(disk, base, images).virtualSizeBytes) ?? 0,
+        ...(base !== undefined && { base: contentOf(disk, base, images) }),
         ...(owner !== undefined && { owner }),
       },
       signal,
@@ -40,9 +38,10 @@ export async function launchPlanFor(record: VmRecord, { pool, images }: Stores, 
     const base = await baseOf(disk, images, signal);
     const location =
       base !== undefined && isUsedDirectly(disk, base)
-        ? { path: images.pathOf(disk.image as string, base.files.content), format: rawOrQcow2(base) }
+        ? contentOf(disk, base, images)
         : pool.locate(record.id, disk.name);
-    disks.push({ name: disk.name, bus: disk.bus, isReadOnly: disk.isReadOnly, ...location });
+    const { path, format } = location;
+    disks.push({ name: disk.name, bus: disk.bus, isReadOnly: disk.isReadOnly, path, format });
   }
   const kernel = await kernelOf(record, images, signal);
   return {
@@ -83,4 +82,12 @@ async function held(id: string, images: ImageLibrary, signal: AbortSignal): Prom
 /** Nothing is ever written to it, so the image itself serves. */
 const isUsedDirectly = (disk: CompleteDisk, image: StoredImage): boolean => disk.isReadOnly || image.kind === "iso";
 
-const rawOrQcow2 = (image: StoredImage): "raw" | "qcow2" => (image.format === "qcow2" ? "qcow2" : "raw");
+/** The image's content that this disk is made from; an appliance has several. */
+function contentOf(disk: CompleteDisk, image: StoredImage, images: ImageLibrary): { path: string; format: "raw" | "qcow2"; virtualSizeBytes: number } {
+  const whole = { file: image.files.content, format: image.format === "qcow2" ? ("qcow2" as const) : ("raw" as const), virtualSizeBytes: image.virtualSizeBytes };
+  const index = disk.imageDisk ?? 0;
+  const content = image.files.disks === undefined && index === 0 ? whole : image.files.disks?.[index];
+  if (content === undefined) throw new Fault("vm.spec_invalid", `Image ${disk.image} has no disk ${index}.`);
+  const { file, ...facts } = content;
+  return { path: images.pathOf(disk.image as string, file), ...facts };
+}

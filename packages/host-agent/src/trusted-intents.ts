@@ -1,5 +1,6 @@
 import { Fault } from "@serai/kit/fault";
 import { IdSchema } from "@serai/model/host-request";
+import { importFormats } from "@serai/model/image-format";
 import type { ImageRecord } from "@serai/model/image";
 import type { VmRecord } from "@serai/model/vm";
 import { ImageNameSchema, VmSpecSchema } from "@serai/model/vm-spec";
@@ -30,7 +31,7 @@ const ImageRecordSchema = Type.Object({
     Type.Object({ kind: Type.Literal("builtin"), name: ImageNameSchema }),
     Type.Object({ kind: Type.Union([Type.Literal("upload"), Type.Literal("catalogue"), Type.Literal("url")]), sha256 }),
   ]),
-  format: Type.Optional(Type.Union((["raw", "qcow2", "iso"] as const).map((format) => Type.Literal(format)))),
+  format: Type.Optional(Type.Union(importFormats.map((format) => Type.Literal(format)))),
   sha256,
   generation: counter,
 });

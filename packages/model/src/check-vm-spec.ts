@@ -1,5 +1,5 @@
 import { specFault } from "./complete-vm-spec.ts";
-import type { ImageRecord } from "./image.ts";
+import { imageDiskBytes, type ImageRecord } from "./image.ts";
 import type { CompleteDisk, CompleteVmSpec } from "./vm-spec.ts";
 
 export type SpecWorld = {
@@ -78,10 +78,14 @@ function checkDisk(disk: CompleteDisk, world: SpecWorld): void {
   if (image.kind === "kernel") {
     throw specFault(field, `${image.name} is a kernel image and cannot be a disk: give it as kernel.image.`);
   }
-  if (disk.sizeBytes !== undefined && disk.sizeBytes < (image.virtualSizeBytes ?? 0)) {
+  const imageBytes = imageDiskBytes(image, disk.imageDisk);
+  if (imageBytes === undefined && disk.imageDisk !== undefined) {
+    throw specFault(`${field}.imageDisk`, `${image.name} has no disk ${disk.imageDisk}; its disks are counted from 0.`);
+  }
+  if (disk.sizeBytes !== undefined && disk.sizeBytes < (imageBytes ?? 0)) {
     throw specFault(
       `${field}.sizeBytes`,
-      `Disk ${disk.name} is smaller (${disk.sizeBytes} bytes) than its image ${image.name}: give at least ${image.virtualSizeBytes}.`,
+      `Disk ${disk.name} is smaller (${disk.sizeBytes} bytes) than its image ${image.name}: give at least ${imageBytes}.`,
     );
   }
 }

@@ -1,5 +1,5 @@
 import { Fault } from "@serai/kit/fault";
-import type { ImageRecord } from "./image.ts";
+import { imageDiskBytes, type ImageRecord } from "./image.ts";
 import { MiB, type CompleteDisk, type CompleteNic, type CompleteVmSpec, type VmChange, type VmSpec } from "./vm-spec.ts";
 
 export type SpecContext = {
@@ -70,7 +70,7 @@ function keepDisk(disk: DiskSpec, before: CompleteDisk[]): DiskSpec {
 function checkKept(disk: CompleteDisk, before: CompleteDisk[]): void {
   const old = before.find((candidate) => candidate.name === disk.name);
   if (old === undefined) return;
-  if (old.image !== disk.image) {
+  if (old.image !== disk.image || (old.imageDisk ?? 0) !== (disk.imageDisk ?? 0)) {
     throw specFault(`disks.${disk.name}`, `Disk ${disk.name} was made from another image; add a disk of another name instead.`);
   }
   if ((disk.sizeBytes ?? 0) < (old.sizeBytes ?? 0)) {
@@ -83,11 +83,13 @@ function checkKept(disk: CompleteDisk, before: CompleteDisk[]): void {
 
 function completeDisk(disk: DiskSpec, image: ImageRecord | undefined): CompleteDisk {
   const isIso = image?.kind === "iso";
-  const sizeBytes = disk.sizeBytes ?? (image?.virtualSizeBytes && Math.ceil(image.virtualSizeBytes / 512) * 512);
+  const imageBytes = image && imageDiskBytes(image, disk.imageDisk);
+  const sizeBytes = disk.sizeBytes ?? (imageBytes && Math.ceil(imageBytes / 512) * 512);
   return {
     name: disk.name,
     bus: disk.bus ?? (isIso ? "sata" : "virtio-blk"),
     ...(image && { image: image.id }),
+    ...(image && disk.imageDisk !== undefined && { imageDisk: disk.imageDisk }),
     ...(sizeBytes !== undefined && { sizeBytes }),
     isReadOnly: disk.isReadOnly ?? isIso,
   };

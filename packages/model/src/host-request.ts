@@ -1,4 +1,6 @@
 import { Type, type Static } from "typebox";
+import type { Appliance } from "./appliance.ts";
+import type { StoredFormat } from "./image-format.ts";
 
 /** The steps a host takes for one VM. It reads what to do from the store's intent; a request only says when. */
 export const hostVerbs = [
@@ -39,10 +41,12 @@ export type ExecResult = {
 
 /** What a host found in an image's content; the truth about it from then on. */
 export type ImageFacts = {
-  format: "raw" | "qcow2" | "iso";
+  format: StoredFormat;
   virtualSizeBytes: number;
   sizeBytes: number;
+  /** Of the content as it came, before any conversion. */
   sha256: string;
+  appliance?: Appliance;
 };
 
 export type SweepReport = {

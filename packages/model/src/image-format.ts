@@ -20,6 +20,11 @@ export function fileEnding(format: VmExportFormat): string {
   return format === "vmdk-sparse" ? "vmdk" : format;
 }
 
+const endings: Readonly<Record<string, ImportFormat>> = { vhd: "vpc", img: "raw", ...Object.fromEntries(importFormats.map((format) => [format, format])) };
+
+/** What the ending of a file's name says; of what is behind a URL nothing else is known. */
+export const formatFromName = (name: string): ImportFormat | undefined => endings[name.toLowerCase().split(".").at(-1) ?? ""];
+
 /** So many of a file's first bytes decide {@link guessFormat}. */
 export const guessBytes = 0x8006;
 
@@ -39,8 +44,8 @@ export function guessFormat(head: Uint8Array, name: string): ImportFormat {
   const has = (at: number, mark: string) => [...mark].every((char, index) => head[at + index] === char.charCodeAt(0));
   const found = marks.find(([, at, mark]) => has(at, mark));
   if (found !== undefined) return found[0];
-  const ending = name.toLowerCase().split(".").at(-1);
-  if (has(0x8001, "CD001") && ending === "iso") return "iso";
+  const named = formatFromName(name);
+  if (named === "iso" && has(0x8001, "CD001")) return "iso";
   // A VHD of fixed size says what it is only at its end.
-  return ending === "vhd" || ending === "vpc" ? "vpc" : "raw";
+  return named === "vpc" ? "vpc" : "raw";
 }

@@ -1,4 +1,6 @@
 import type { FaultJson } from "@serai/kit/fault";
+import type { Appliance } from "./appliance.ts";
+import type { ImportFormat } from "./image-format.ts";
 
 export type ImageKind = "disk" | "kernel" | "iso";
 export type ImagePhase = "pending" | "receiving" | "checking" | "ready" | "failed" | "removing";
@@ -34,10 +36,13 @@ export type ImageRecord = {
   progress?: number;
   fault?: FaultJson;
   /** As declared by the uploader, then as found: only the latter once `ready`. */
-  format?: "raw" | "qcow2" | "iso";
+  format?: ImportFormat;
   virtualSizeBytes?: number;
   sizeBytes?: number;
+  /** Of the content as it came, before any conversion. */
   sha256?: string;
+  /** For an image that came as an appliance: the VM it describes, and its disks. */
+  appliance?: Appliance;
   guest?: ImageGuest;
   generation: number;
   createdAt: string;
@@ -46,3 +51,9 @@ export type ImageRecord = {
 
 export const imageKey = (id: string): string => `/images/${id}`;
 export const imageNameKey = (project: string, name: string): string => `/image-names/${project}/${name}`;
+
+/** The size of one of an image's disks; undefined when it has no such disk. */
+export function imageDiskBytes(image: ImageRecord, disk = 0): number | undefined {
+  if (image.appliance !== undefined) return image.appliance.disks[disk]?.virtualSizeBytes;
+  return disk === 0 ? image.virtualSizeBytes : undefined;
+}

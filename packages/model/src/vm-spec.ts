@@ -40,6 +40,9 @@ export const DiskSchema = Type.Object(
     name: DeviceNameSchema,
     bus: Type.Optional(DiskBusSchema),
     image: Type.Optional(Type.Intersect([ReferenceSchema], { description: "start as a copy-on-write copy of this image" })),
+    imageDisk: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 15, description: "which disk of an image that is an appliance; default 0" }),
+    ),
     sizeBytes: Type.Optional(
       Type.Integer({ minimum: MiB, maximum: 64 * 1024 * GiB, multipleOf: 512, description: "default: the image's size" }),
     ),
@@ -127,7 +130,7 @@ export type PortForward = Static<typeof PortForwardSchema>;
 export type ExitPolicy = Static<typeof ExitPolicySchema>;
 
 /** A spec with every default filled in: what hosts act on, and what the API shows. */
-export type CompleteDisk = { name: string; bus: DiskBus; image?: string; sizeBytes?: number; isReadOnly: boolean };
+export type CompleteDisk = { name: string; bus: DiskBus; image?: string; imageDisk?: number; sizeBytes?: number; isReadOnly: boolean };
 export type CompleteNic = { name: string; model: "virtio" | "e1000e"; mac: string; network: "user"; forwards: PortForward[] };
 export type CompleteVmSpec = {
   name: string;

@@ -3,17 +3,22 @@ import { join } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import type { ImageFacts } from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
+import type { Appliance } from "@serai/model/appliance";
+import type { ImportFormat } from "@serai/model/image-format";
 import { copyHashed, hashFile } from "./copy-hashed.ts";
-import { headerBytes, readImageHeader, type DeclaredFormat } from "./image-header.ts";
-import { runTool } from "./run-tool.ts";
+import { takeDisk } from "./take-disk.ts";
+import { openToolJail, type ToolJail } from "./tool-jail.ts";
 
 /** What the library knows of an image it holds: `<directory>/<id>/image.json`. */
 export type StoredImage = ImageFacts & {
   kind: ImageKind;
   guest?: ImageGuest;
+  appliance?: Appliance;
   /** File names inside the image's folder. */
   files: {
     content: string;
+    /** All disks of an appliance, in the order of `imageDisk`; the first is `content`. */
+    disks?: { file: string; format: "raw" | "qcow2"; virtualSizeBytes: number }[];
     initrd?: string;
     /** The same kernel in the form that UEFI firmware can load. */
     contentUefi?: string;
@@ -31,7 +36,7 @@ export type BuiltinImage = {
   guest: ImageGuest;
 };
 
-export type Spooled = { path: string; format: DeclaredFormat; sha256?: string };
+export type Spooled = { path: string; format: ImportFormat; sha256?: string };
 
 export type ImageLibrary = {
   takeSpooled(id: string, spooled: Spooled, signal: AbortSignal): Promise<StoredImage>;
@@ -47,6 +52,7 @@ export type ImageLibrary = {
 /** Images as folders of immutable files, complete or absent: they are filled aside and renamed into place. */
 export function imageLibrary(directory: string): ImageLibrary {
   const folder = (id: string) => join(directory, id);
+  let jail: Promise<ToolJail> | undefined;
 
   const find = async (id: string): Promise<StoredImage | undefined> => {
     try {
@@ -86,25 +92,9 @@ export function imageLibrary(directory: string): ImageLibrary {
 
     takeSpooled: (id, spooled, signal) =>
       fill(id, async (aside) => {
-        const content = `content.${spooled.format}`;
-        const path = join(aside, content);
-        // The spool's owner could change the file after it was checked: check and keep a copy of our own.
-        const copied = await copyHashed(spooled.path, path, headerBytes, signal);
-        if (spooled.sha256 !== undefined && copied.sha256 !== spooled.sha256) {
-          throw new Fault(
-            "image.checksum_mismatch",
-            `The content has SHA-256 ${copied.sha256}, not ${spooled.sha256} as announced; fetch it again.`,
-          );
-        }
-        const facts = readImageHeader(copied.head, copied.sizeBytes, spooled.format);
-        if (facts.format === "qcow2") await checkQcow2(path, signal);
-        return {
-          ...facts,
-          sizeBytes: copied.sizeBytes,
-          sha256: copied.sha256,
-          kind: spooled.format === "iso" ? "iso" : "disk",
-          files: { content },
-        };
+        jail ??= openToolJail(signal);
+        jail.catch(() => (jail = undefined)); // probed again next time
+        return takeSpooled({ id, aside, spooled, jail: await jail }, signal);
       }),
 
     takeBuiltin: (id, image, signal) =>
@@ -149,15 +139,37 @@ async function adopt(from: string, to: string, signal: AbortSignal): Promise<{ s
   }
 }
 
-async function checkQcow2(path: string, signal: AbortSignal): Promise<void> {
-  const result = await runTool(
-    ["qemu-img", "check", "-q", "-f", "qcow2", path],
-    { deadlineMs: 120_000, isUnprivileged: true, maxMemoryBytes: 2 * 1024 ** 3 },
-    signal,
-  );
-  // 3 = leaked clusters only: wasted space, correct data.
-  if (result.exitCode !== 0 && result.exitCode !== 3) {
-    const words = result.stderr.trim().split("\n").slice(-1)[0] ?? "";
-    throw new Fault("image.unreadable", `The image cannot be used. Its structure is damaged or truncated: ${words}`);
+type Taking = { id: string; aside: string; spooled: Spooled; jail: ToolJail };
+
+async function takeSpooled({ id, aside, spooled, jail }: Taking, signal: AbortSignal): Promise<StoredImage> {
+  if (spooled.format === "ova") {
+    // Most hosts never see one: what reads them is loaded when one comes.
+    const { takeAppliance } = await import("./ova/take-appliance.ts");
+    const checkWhole = (found: string) => checkAnnounced(found, spooled);
+    const { disks, appliance, sha256 } = await takeAppliance({ id, archive: spooled.path, folder: aside, checkWhole }, jail, signal);
+    const first = disks[0] as (typeof disks)[number];
+    return {
+      format: first.format,
+      virtualSizeBytes: first.virtualSizeBytes,
+      sizeBytes: disks.reduce((sum, disk) => sum + disk.sizeBytes, 0),
+      sha256,
+      kind: "disk",
+      appliance,
+      files: {
+        content: first.file,
+        disks: disks.map(({ file, format, virtualSizeBytes }) => ({ file, format: format === "raw" ? "raw" : "qcow2", virtualSizeBytes })),
+      },
+    };
   }
+  const path = join(aside, "upload");
+  // The spool's owner could change the file after it was checked: check and keep a copy of our own.
+  const { sha256 } = await copyHashed(spooled.path, path, 0, signal);
+  checkAnnounced(sha256, spooled);
+  const { file, ...facts } = await takeDisk({ path, format: spooled.format, folder: aside, name: "content" }, jail, signal);
+  return { ...facts, sha256, kind: spooled.format === "iso" ? "iso" : "disk", files: { content: file } };
+}
+
+function checkAnnounced(sha256: string, spooled: Spooled): void {
+  if (spooled.sha256 === undefined || sha256 === spooled.sha256) return;
+  throw new Fault("image.checksum_mismatch", `The content has SHA-256 ${sha256}, not ${spooled.sha256} as announced; fetch it again.`);
 }

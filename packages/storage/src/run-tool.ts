@@ -8,6 +8,8 @@ export type ToolOptions = {
   /** Drop root for `nobody` before the tool opens anything. */
   isUnprivileged?: boolean;
   maxMemoryBytes?: number;
+  /** No file that it writes may grow beyond this. */
+  maxFileBytes?: number;
 };
 
 const maxOutputBytes = 1024 * 1024;
@@ -19,6 +21,7 @@ const maxOutputBytes = 1024 * 1024;
 export function runTool(argv: readonly [string, ...string[]], options: ToolOptions, signal: AbortSignal): Promise<ToolResult> {
   const limits = ["prlimit", "--core=0", `--cpu=${Math.ceil(options.deadlineMs / 1000) + 1}`];
   if (options.maxMemoryBytes !== undefined) limits.push(`--as=${options.maxMemoryBytes}`);
+  if (options.maxFileBytes !== undefined) limits.push(`--fsize=${options.maxFileBytes}`);
   const drop =
     options.isUnprivileged === true && process.getuid?.() === 0
       ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { type Client, listAll } from "@serai/api-contract/client";
 import type { ImageView } from "@serai/api-contract/schemas";
 import { Fault } from "@serai/kit/fault";
+import { formatFromName, guessBytes, guessFormat, type ImportFormat } from "@serai/model/image-format";
 import type { Context } from "../context.ts";
 import { bytes, plain, since, table } from "../terminal-text.ts";
 
@@ -35,8 +36,6 @@ export async function listImages(context: Context, options: { catalogue?: boolea
 const phaseOf = (image: ImageView): string =>
   image.phase === "receiving" && image.progress !== undefined ? `receiving ${Math.floor(image.progress * 100)} %` : image.phase;
 
-type Format = "raw" | "qcow2" | "iso";
-
 /** Sends a local file; an import that broke off goes on where it stopped when it is repeated. */
 export async function importImage(context: Context, file: string, options: { name?: string; format?: string }): Promise<void> {
   const info = await stat(file).catch((error: NodeJS.ErrnoException) => {
@@ -44,7 +43,7 @@ export async function importImage(context: Context, file: string, options: { nam
   });
   if (!info.isFile()) throw new Fault("request.malformed", `${file} is not a file; name a disk image.`);
   const name = options.name ?? nameFrom(file);
-  const format = (options.format as Format | undefined) ?? (await guessFormat(file));
+  const format = (options.format as ImportFormat | undefined) ?? (await guessFrom(file));
   const client = await context.client();
   const { receipt, id, offset } = await declare(client, { name, format, sizeBytes: info.size }, context.signal);
   await send(context, client, { id, file, offset, sizeBytes: info.size });
@@ -55,7 +54,7 @@ export async function importImage(context: Context, file: string, options: { nam
 
 async function declare(
   client: Client,
-  wish: { name: string; format: Format; sizeBytes: number },
+  wish: { name: string; format: ImportFormat; sizeBytes: number },
   signal: AbortSignal,
 ): Promise<{ receipt?: Awaited<ReturnType<Context["finish"]>>; id: string; offset: number }> {
   const { name, format, sizeBytes } = wish;
@@ -92,16 +91,15 @@ async function send(
 const nameFrom = (file: string): string =>
   basename(file)
     .toLowerCase()
-    .replace(/\.(qcow2|img|raw|iso)$/, "")
+    .replace(/\.(qcow2|img|raw|iso|vmdk|vhdx|vhd|vpc|vdi|ova)$/, "")
     .replaceAll(/[^a-z0-9._-]/g, "-")
     .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, "")
     .slice(0, 63);
 
-async function guessFormat(file: string): Promise<Format> {
+async function guessFrom(file: string): Promise<ImportFormat> {
   await using handle = await open(file);
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-  if (bytesRead === 4 && buffer.toString("latin1") === "QFI\xfb") return "qcow2";
-  return file.toLowerCase().endsWith(".iso") ? "iso" : "raw";
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(guessBytes), 0, guessBytes, 0);
+  return guessFormat(buffer.subarray(0, bytesRead), file);
 }
 
 export async function pullImage(context: Context, name: string, options: { as?: string; from?: string; sha256?: string; format?: string }): Promise<void> {
@@ -112,7 +110,7 @@ export async function pullImage(context: Context, name: string, options: { as?: 
       : ({
           kind: "url",
           url: options.from,
-          format: (options.format as Format | undefined) ?? "qcow2",
+          format: (options.format as ImportFormat | undefined) ?? formatFromName(new URL(options.from).pathname) ?? "qcow2",
           ...(options.sha256 !== undefined && { sha256: options.sha256 }),
         } as const);
   const receipt = await client.call("createImage", { body: { name: options.as ?? name, source } }, context.signal);

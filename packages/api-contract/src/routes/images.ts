@@ -30,6 +30,16 @@ export const getImage = route({
   hasEtag: true,
 });
 
+const ImportFormatSchema = Type.Union([
+  Type.Literal("raw"),
+  Type.Literal("qcow2"),
+  Type.Literal("iso"),
+  Type.Literal("vmdk"),
+  Type.Literal("vhdx"),
+  Type.Literal("vpc"),
+  Type.Literal("vdi"),
+  Type.Literal("ova"),
+]);
 const Sha256Schema = Type.String({ pattern: "^[0-9a-f]{64}$" });
 
 export const createImage = route({
@@ -46,7 +56,7 @@ export const createImage = route({
         Type.Object(
           {
             kind: Type.Literal("upload"),
-            format: Type.Union([Type.Literal("raw"), Type.Literal("qcow2"), Type.Literal("iso")]),
+            format: ImportFormatSchema,
             sizeBytes: Type.Integer({ minimum: 1, maximum: 16 * 1024 ** 4 }),
             sha256: Type.Optional(Sha256Schema),
           },
@@ -60,7 +70,7 @@ export const createImage = route({
           {
             kind: Type.Literal("url"),
             url: Type.String({ maxLength: 2048, pattern: "^https?://[^\\s]+$" }),
-            format: Type.Union([Type.Literal("raw"), Type.Literal("qcow2"), Type.Literal("iso")]),
+            format: ImportFormatSchema,
             sha256: Type.Optional(Sha256Schema),
           },
           { additionalProperties: false },

@@ -156,8 +156,8 @@ async function take(parts: ControlParts, entry: ImageEntry, signal: AbortSignal)
   try {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(takeDeadlineMs)]);
     const found = await parts.host.takeImage(record.id, record.generation, deadline);
-    const { kind, format, virtualSizeBytes, sizeBytes, sha256, guest } = found;
-    const facts = { kind, format, virtualSizeBytes, sizeBytes, sha256 };
+    const { kind, format, virtualSizeBytes, sizeBytes, sha256, guest, appliance } = found;
+    const facts = { kind, format, virtualSizeBytes, sizeBytes, sha256, ...(appliance && { appliance }) };
     const { progress: _progress, fault: _fault, ...rest } = record;
     const ready: ImageRecord = { ...rest, ...facts, ...(guest && { guest: { ...record.guest, ...guest } }), phase: "ready" };
     const event = { type: "image.ready", severity: "info", message: `Image ${record.name} is ready.` } as const;

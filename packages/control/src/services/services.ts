@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { HostReport, HostUsage } from "@serai/model/host";
 import type { ExecRequest, ExecResult, VmStream } from "@serai/model/host-request";
+import type { ImportFormat } from "@serai/model/image-format";
 import type { Operation } from "@serai/model/operation";
 import type { VmChange, VmSpec } from "@serai/model/vm-spec";
 import type { Actor, Role } from "./actor.ts";
@@ -33,9 +34,9 @@ export type VmService = {
 export type ImageRequest = {
   name: string;
   source:
-    | { kind: "upload"; format: "raw" | "qcow2" | "iso"; sizeBytes: number; sha256?: string }
+    | { kind: "upload"; format: ImportFormat; sizeBytes: number; sha256?: string }
     | { kind: "catalogue"; name: string }
-    | { kind: "url"; url: string; format: "raw" | "qcow2" | "iso"; sha256?: string }
+    | { kind: "url"; url: string; format: ImportFormat; sha256?: string }
     | { kind: "builtin"; name: string };
 };
 

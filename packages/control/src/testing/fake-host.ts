@@ -174,7 +174,7 @@ export function fakeHost(options: FakeHostOptions): FakeHost {
       const isKernel = record.source.kind === "builtin";
       return {
         kind: isKernel ? "kernel" : "disk",
-        format: record.format ?? "raw",
+        format: record.format === "qcow2" || record.format === "iso" ? record.format : "raw",
         virtualSizeBytes: isKernel ? 0 : 1024 * 1024,
         sizeBytes: record.sizeBytes ?? 1,
         sha256: "0".repeat(64),

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { isFault } from "@serai/kit/fault";
 import fc from "fast-check";
-import { type DeclaredFormat, headerBytes, readImageHeader } from "./image-header.ts";
+import type { StoredFormat } from "@serai/model/image-format";
+import { headerBytes, readImageHeader } from "./image-header.ts";
 
 const GiB = 1024 ** 3;
 
@@ -29,7 +30,7 @@ const starting = (text: string, at = 0): Uint8Array => {
   return bytes;
 };
 
-const hostile: [string, DeclaredFormat, Uint8Array, RegExp][] = [
+const hostile: [string, StoredFormat, Uint8Array, RegExp][] = [
   ["a backing file", "qcow2", qcow2([{ at: 8, u64: 512n }]), /backing file/],
   ["an external data file", "qcow2", qcow2([{ at: 72, u64: 4n }]), /another file/],
   ["a claim of 500 TiB", "qcow2", qcow2([{ at: 24, u64: 500n * 1024n ** 4n }]), /claims/],
@@ -46,7 +47,7 @@ for (const [what, format, header, message] of hostile) {
   });
 }
 
-const unreadable: [string, DeclaredFormat, Uint8Array, number][] = [
+const unreadable: [string, StoredFormat, Uint8Array, number][] = [
   ["a qcow2 declared as raw", "raw", qcow2(), headerBytes],
   ["a VMDK descriptor declared as raw", "raw", starting("# Disk DescriptorFile\nRW 1 FLAT \"/etc/shadow\" 0"), headerBytes],
   ["a VHDX declared as raw", "raw", starting("vhdxfile"), headerBytes],
@@ -73,7 +74,7 @@ test("plain images are read", () => {
 });
 
 test("whatever the bytes are, a header is read or refused with a fault", () => {
-  const format = fc.constantFrom<DeclaredFormat>("raw", "qcow2", "iso");
+  const format = fc.constantFrom<StoredFormat>("raw", "qcow2", "iso");
   const bytes = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     fc.uint8Array({ minLength: 100, maxLength: 200 }).map((tail) => {

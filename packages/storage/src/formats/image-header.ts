@@ -1,13 +1,10 @@
-import { Fault } from "@serai/kit/fault";
+import type { StoredFormat } from "@serai/model/image-format";
+import { checkedSize, hostile, maxVirtualSizeBytes, unreadable } from "./refusal.ts";
 
 /** The part of a file that decides what it is. */
 export const headerBytes = 64 * 1024;
 
-export type DeclaredFormat = "raw" | "qcow2" | "iso";
-export type HeaderFacts = { format: DeclaredFormat; virtualSizeBytes: number };
-
-/** Larger disks are refused: an 8 MiB file can claim 500 TiB, and tools allocate tables for it. */
-export const maxVirtualSizeBytes = 64 * 1024 ** 4;
+export type HeaderFacts = { format: StoredFormat; virtualSizeBytes: number };
 
 const magics: readonly { name: string; at: number; bytes: string }[] = [
   { name: "qcow2", at: 0, bytes: "QFI\xfb" },
@@ -28,7 +25,7 @@ const magics: readonly { name: string; at: number; bytes: string }[] = [
  * Throws `image.hostile` for what would make a reader open other files or exhaust it, `image.unreadable` for
  * what is not what it was declared to be. `fileBytes` is the length of the whole file.
  */
-export function readImageHeader(header: Uint8Array, fileBytes: number, declared: DeclaredFormat): HeaderFacts {
+export function readImageHeader(header: Uint8Array, fileBytes: number, declared: StoredFormat): HeaderFacts {
   const text = Buffer.from(header.buffer, header.byteOffset, header.byteLength).toString("latin1");
   const found = magics.find(({ at, bytes }) => text.startsWith(bytes, at));
   if (declared === "qcow2") {
@@ -45,7 +42,7 @@ export function readImageHeader(header: Uint8Array, fileBytes: number, declared:
   if (declared === "iso" && !text.startsWith("CD001", 0x8001)) {
     throw unreadable("It was declared as iso but has no ISO 9660 volume descriptor.");
   }
-  capSize(fileBytes);
+  checkedSize(fileBytes);
   return { format: declared, virtualSizeBytes: fileBytes };
 }
 
@@ -70,13 +67,5 @@ function readQcow2(header: Uint8Array): number {
   const entriesNeeded = Math.ceil(size / 2 ** (2 * clusterBits - 3));
   if (view.getUint32(36) > Math.max(entriesNeeded * 2, 1024)) throw hostile("Its tables are far larger than its size needs.");
   if (view.getUint32(60) > 256) throw hostile("It carries more than 256 internal snapshots.");
-  if (size === 0 || size % 512 !== 0) throw unreadable("Its size is not a whole number of sectors.");
-  return size;
+  return checkedSize(size);
 }
-
-function capSize(bytes: number): void {
-  if (bytes > maxVirtualSizeBytes) throw hostile(`It has ${bytes} bytes; the most is ${maxVirtualSizeBytes}.`);
-}
-
-const hostile = (reason: string): Fault => new Fault("image.hostile", `The image is refused. ${reason}`);
-const unreadable = (reason: string): Fault => new Fault("image.unreadable", `The image cannot be used. ${reason}`);

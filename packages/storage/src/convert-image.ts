@@ -1,0 +1,87 @@
+import { chown, mkdir, open, rename, rm, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Fault } from "@serai/kit/fault";
+import type { DiskFormat } from "./formats/inspect-image.ts";
+import type { ToolJail } from "./tool-jail.ts";
+
+const MiB = 1024 * 1024;
+/** Left free on the medium, so that thin volumes of running guests can grow a little. */
+const marginBytes = 256 * MiB;
+const nobody = 65534;
+
+export type Conversion = {
+  /** A folder of ours in which nothing else happens; the work is done in a folder inside it. */
+  workFolder: string;
+  from: { path: string; format: DiskFormat; virtualSizeBytes: number; /** Other files of the same folder are parts of it. */ hasSiblings?: boolean };
+  to: { path: string; format: string; options?: string };
+  deadlineMs: number;
+};
+
+/**
+ * Converts a judged disk by qemu-img in a jail: the formats are told, never guessed. All or nothing.
+ * Throws `pool.full` when the result does not fit what is free, `image.unreadable` when the content is damaged.
+ */
+export async function convertImage({ workFolder, from, to, deadlineMs }: Conversion, jail: ToolJail, signal: AbortSignal): Promise<void> {
+  const output = join(workFolder, "converted");
+  await rm(output, { recursive: true, force: true });
+  await mkdir(output, { mode: 0o700 });
+  try {
+    // Only this folder is the tool's to write in; what it wrote becomes ours afterwards.
+    if (process.getuid?.() === 0) await chown(output, nobody, nobody);
+    const result = await jail.run(
+      {
+        argv: (seen) => [
+          ...["qemu-img", "convert", "-q", "--image-opts", openOptions(from.format, seen(from.path)), "-O", to.format],
+          ...(to.options === undefined ? [] : ["-o", to.options]),
+          seen(join(output, "disk")),
+        ] as unknown as [string, ...string[]],
+        view: {
+          readOnly: [from.hasSiblings === true ? [dirname(from.path), "/in"] : [from.path, "/in/disk"]],
+          writable: [[output, "/out"]],
+        },
+        limits: { deadlineMs, maxMemoryBytes: 4096 * MiB, maxFileBytes: await mostBytes(workFolder, from.virtualSizeBytes) },
+      },
+      signal,
+    );
+    if (result.exitCode !== 0) throw conversionFault(result.stderr);
+    await takeOver(join(output, "disk"), to.path);
+  } finally {
+    await rm(output, { recursive: true, force: true });
+  }
+}
+
+/** No format has more than this on top of its content; nor may the result fill the medium. */
+async function mostBytes(folder: string, virtualSizeBytes: number): Promise<number> {
+  const { bsize, bavail } = await statfs(folder);
+  const free = bsize * bavail - marginBytes;
+  if (free <= 0) throw full();
+  return Math.floor(Math.min(virtualSizeBytes * 1.02 + 64 * MiB, free));
+}
+
+/** Node options for reading one format; a comma in a path would begin another option. */
+function openOptions(format: DiskFormat, path: string): string {
+  const driver = format === "iso" ? "raw" : format;
+  const filename = path.replaceAll(",", ",,");
+  // A VHD has two sizes, and most that write them mean this one.
+  const size = format === "vpc" ? ",force_size_calc=current_size" : "";
+  return `driver=${driver}${size},file.driver=file,file.filename=${filename}`;
+}
+
+async function takeOver(made: string, path: string): Promise<void> {
+  {
+    await using file = await open(made, "r+");
+    if (process.getuid?.() === 0) await file.chown(0, 0);
+    await file.chmod(0o444);
+    await file.sync(); // the tool does not
+  }
+  await rename(made, path);
+}
+
+function conversionFault(stderr: string): Fault {
+  const words = stderr.trim().split("\n").slice(-1)[0]?.replace(/^qemu-img: /, "") ?? "";
+  if (/no space left|file too large|file size limit/i.test(words)) return full();
+  return new Fault("image.unreadable", `The image cannot be used. Its content could not be converted: ${words || "it is damaged or far larger than it says"}`);
+}
+
+const full = (): Fault =>
+  new Fault("pool.full", "The converted image does not fit what is free; delete volumes or images, or enlarge the pool.");
