@@ -48,6 +48,8 @@ export async function startLiveVm(
     argv: launchArgv(live, config),
     cwd: directory.qemu,
     log: directory.log,
+  }).catch((error: unknown) => {
+    throw startFailed(lastWords(directory.log) || "its program did not run", error);
   });
   live.process = process;
   onProcess(process);

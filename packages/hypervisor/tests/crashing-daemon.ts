@@ -3,12 +3,12 @@ import { createLogger } from "@serai/kit/logger";
 import { openVmDriver } from "../src/vm-driver.ts";
 import type { LaunchPlan } from "../src/launch-plan.ts";
 
-const [directory = "", planText = "{}", verb = ""] = process.argv.slice(2);
+const [directory = "", planText = "{}", qemuText = "{}", verb = ""] = process.argv.slice(2);
 const { signal } = new AbortController();
 const driver = await openVmDriver(
   {
     directory,
-    qemu: { path: process.env["SERAI_QEMU"] ?? "/usr/bin/qemu-system-x86_64", version: "7.2.22" },
+    qemu: JSON.parse(qemuText) as { path: string; version: string },
     accelerator: "tcg",
     logger: createLogger("test", "silent"),
     onChange: () => {},

@@ -23,9 +23,13 @@ async function processesOf(world: DriverFixture): Promise<number[]> {
 /** Runs a daemon on the VM and kills it after so many milliseconds of work. */
 async function crash(world: DriverFixture, verb: "kill" | "suspend", afterMs: number): Promise<void> {
   const program = join(import.meta.dirname, "crashing-daemon.ts");
-  const daemon = spawn(process.execPath, [program, world.directory, JSON.stringify(world.plan()), verb], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const daemon = spawn(
+    process.execPath,
+    [program, world.directory, JSON.stringify(world.plan()), JSON.stringify(world.config.qemu), verb],
+    {
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const exited = once(daemon, "exit") as Promise<[number | null, string | null]>;
   await once(daemon.stdout, "data");
   await new Promise((resolve) => setTimeout(resolve, afterMs));

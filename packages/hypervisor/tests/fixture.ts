@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { poll } from "@serai/kit/deadline";
 import { newId } from "@serai/kit/id";
@@ -9,6 +9,7 @@ import { createLogger } from "@serai/kit/logger";
 import type { VmSighting } from "@serai/model/vm";
 import type { CompleteVmSpec } from "@serai/model/vm-spec";
 import type { LaunchPlan } from "../src/launch-plan.ts";
+import { findQemu } from "../src/qemu-info.ts";
 import { openVmDriver, type VmDriver, type VmDriverConfig } from "../src/vm-driver.ts";
 
 const MiB = 1024 * 1024;
@@ -49,7 +50,12 @@ export class DriverFixture implements AsyncDisposable {
   }
 
   static async create(overrides: Partial<VmDriverConfig> = {}): Promise<DriverFixture> {
-    return new DriverFixture(await mkdtemp(join(tmpdir(), "serai-hv-")), overrides);
+    const base = await mkdtemp(join(tmpdir(), "serai-hv-"));
+    const root = join(base, "vms");
+    await mkdir(root);
+    for (const folder of [base, root]) await chmod(folder, 0o711); // a VM's own user passes through
+    const { path, version } = await findQemu({ cacheDir: join(base, "cache") }, patience());
+    return new DriverFixture(root, { qemu: { path, version }, ...overrides });
   }
 
   get directory(): string {
@@ -59,10 +65,7 @@ export class DriverFixture implements AsyncDisposable {
   get config(): VmDriverConfig {
     return {
       directory: this.directory,
-      qemu: {
-        path: process.env["SERAI_QEMU"] ?? "/usr/bin/qemu-system-x86_64",
-        version: process.env["SERAI_QEMU_VERSION"] ?? "7.2.22",
-      },
+      qemu: { path: "", version: "" },
       accelerator: "tcg",
       logger: createLogger("test", "silent"),
       onChange: (sighting) => {
@@ -112,7 +115,7 @@ export class DriverFixture implements AsyncDisposable {
     for (const pid of this.#pids) {
       if ((await argumentsOf(pid)).includes(this.vm)) process.kill(pid, "SIGKILL");
     }
-    await rm(this.root, { recursive: true, force: true });
+    await rm(dirname(this.root), { recursive: true, force: true });
   }
 }
 
