@@ -1,4 +1,13 @@
-import { Alert, Button, ClipboardCopy, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import {
+  Alert,
+  Button,
+  ClipboardCopy,
+  Form,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+} from "@patternfly/react-core";
 import { useState } from "react";
 import { faultSentence, fieldFaults } from "../api/fault-words.ts";
 import { useServices } from "../app/services.ts";
@@ -32,7 +41,11 @@ export function CreateTokenModal({ onClose, onCreated }: { onClose: () => void; 
     setIsBusy(true);
     setError(undefined);
     try {
-      const body = { name: name.trim(), role: role as Role, ...(days !== "" && { expiresInDays: Number(days) }) };
+      const body = {
+        name: name.trim(),
+        role: role as Role,
+        ...(days !== "" && { expiresInDays: Number(days) }),
+      };
       const made = await client.call("createToken", { body }, AbortSignal.timeout(20_000));
       setSecret(made.secret);
       onCreated();
@@ -46,7 +59,10 @@ export function CreateTokenModal({ onClose, onCreated }: { onClose: () => void; 
   const faults = fieldFaults(error);
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="token-title">
-      <ModalHeader title={secret === undefined ? "Create an API token" : "Your new token"} labelId="token-title" />
+      <ModalHeader
+        title={secret === undefined ? "Create an API token" : "Your new token"}
+        labelId="token-title"
+      />
       <ModalBody>
         {secret === undefined ? (
           <Form
@@ -56,8 +72,20 @@ export function CreateTokenModal({ onClose, onCreated }: { onClose: () => void; 
               void create();
             }}
           >
-            {error !== undefined && <Alert variant="danger" isInline isLiveRegion title="No token was made">{faultSentence(error)}</Alert>}
-            <TextField id="token-name" label="Name" isRequired value={name} error={faults["name"]} hint="What it is for: “backup script”" onChange={setName} />
+            {error !== undefined && (
+              <Alert variant="danger" isInline isLiveRegion title="No token was made">
+                {faultSentence(error)}
+              </Alert>
+            )}
+            <TextField
+              id="token-name"
+              label="Name"
+              isRequired
+              value={name}
+              error={faults["name"]}
+              hint="What it is for: “backup script”"
+              onChange={setName}
+            />
             <SelectField id="token-role" label="Role" value={role} options={roles} onChange={setRole} />
             <SelectField id="token-days" label="Valid for" value={days} options={lives} onChange={setDays} />
           </Form>
@@ -73,7 +101,12 @@ export function CreateTokenModal({ onClose, onCreated }: { onClose: () => void; 
       <ModalFooter>
         {secret === undefined ? (
           <>
-            <Button type="submit" form="token-form" isDisabled={name.trim() === "" || isBusy} isLoading={isBusy}>
+            <Button
+              type="submit"
+              form="token-form"
+              isDisabled={name.trim() === "" || isBusy}
+              isLoading={isBusy}
+            >
               Create token
             </Button>
             <Button variant="link" onClick={onClose}>

@@ -1,4 +1,13 @@
-import { Button, ClipboardCopy, EmptyState, EmptyStateBody, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import {
+  Button,
+  ClipboardCopy,
+  EmptyState,
+  EmptyStateBody,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+} from "@patternfly/react-core";
 import { KeyIcon } from "@patternfly/react-icons/dist/esm/icons/key-icon";
 import { PlusIcon } from "@patternfly/react-icons/dist/esm/icons/plus-icon";
 import { useQuery } from "@tanstack/react-query";
@@ -10,6 +19,7 @@ import { FaultAlert } from "../parts/FaultAlert.tsx";
 import { Loading } from "../parts/Loading.tsx";
 import { Moment } from "../parts/Moment.tsx";
 import { PageHeader } from "../parts/PageHeader.tsx";
+import { TableScroller } from "../parts/TableScroller.tsx";
 import { CreateTokenModal } from "./CreateTokenModal.tsx";
 
 export function TokensPage() {
@@ -18,9 +28,14 @@ export function TokensPage() {
   const [isCreating, setIsCreating] = useState(false);
   const [link, setLink] = useState<string>();
   const [revoking, setRevoking] = useState<{ id: string; name: string }>();
-  const { data, error, refetch } = useQuery({ queryKey: ["tokens"], queryFn: ({ signal }) => client.call("listTokens", {}, signal) });
+  const { data, error, refetch } = useQuery({
+    queryKey: ["tokens"],
+    queryFn: ({ signal }) => client.call("listTokens", {}, signal),
+  });
   const makeLink = () =>
-    act("No login link was made", async (signal) => setLink((await client.call("createLoginLink", {}, signal)).url));
+    act("No login link was made", async (signal) =>
+      setLink((await client.call("createLoginLink", {}, signal)).url),
+    );
   const revoke = (id: string) =>
     act("The token was not revoked", async (signal) => {
       await client.call("deleteToken", { params: { token: id } }, signal);
@@ -43,7 +58,9 @@ export function TokensPage() {
         }
       />
       <div className="page-body">
-        {error !== null && <FaultAlert title="The tokens cannot be shown" error={error} onRetry={() => void refetch()} />}
+        {error !== null && (
+          <FaultAlert title="The tokens cannot be shown" error={error} onRetry={() => void refetch()} />
+        )}
         {data === undefined && error === null && <Loading />}
         {data?.items.length === 0 && (
           <EmptyState icon={KeyIcon} headingLevel="h2" titleText="No API tokens">
@@ -51,7 +68,7 @@ export function TokensPage() {
           </EmptyState>
         )}
         {data !== undefined && data.items.length > 0 && (
-          <div className="table-scroller" tabIndex={0} role="region" aria-label="API tokens">
+          <TableScroller label="API tokens">
             <table className="small-table" aria-label="API tokens">
               <thead>
                 <tr>
@@ -61,7 +78,7 @@ export function TokensPage() {
                   <th scope="col">Last used</th>
                   <th scope="col">Expires</th>
                   <th scope="col">
-                    <span className="pf-v6-u-screen-reader">Actions</span>
+                    <span className="pf-v6-screen-reader">Actions</span>
                   </th>
                 </tr>
               </thead>
@@ -73,10 +90,28 @@ export function TokensPage() {
                     <td>
                       <Moment at={token.createdAt} />
                     </td>
-                    <td>{token.lastUsedAt === undefined ? <span className="quiet">never</span> : <Moment at={token.lastUsedAt} />}</td>
-                    <td>{token.expiresAt === undefined ? <span className="quiet">never</span> : <Moment at={token.expiresAt} />}</td>
                     <td>
-                      <Button size="sm" variant="secondary" isDanger aria-label={`Revoke ${token.name}`} onClick={() => setRevoking(token)}>
+                      {token.lastUsedAt === undefined ? (
+                        <span className="quiet">never</span>
+                      ) : (
+                        <Moment at={token.lastUsedAt} />
+                      )}
+                    </td>
+                    <td>
+                      {token.expiresAt === undefined ? (
+                        <span className="quiet">never</span>
+                      ) : (
+                        <Moment at={token.expiresAt} />
+                      )}
+                    </td>
+                    <td>
+                      <Button
+                        size="sm"
+                        variant="secondary"
+                        isDanger
+                        aria-label={`Revoke ${token.name}`}
+                        onClick={() => setRevoking(token)}
+                      >
                         Revoke
                       </Button>
                     </td>
@@ -84,12 +119,19 @@ export function TokensPage() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </TableScroller>
         )}
       </div>
-      {isCreating && <CreateTokenModal onClose={() => setIsCreating(false)} onCreated={() => void refetch()} />}
+      {isCreating && (
+        <CreateTokenModal onClose={() => setIsCreating(false)} onCreated={() => void refetch()} />
+      )}
       {revoking !== undefined && (
-        <ConfirmModal title={`Revoke ${revoking.name}?`} act="Revoke" onConfirm={() => revoke(revoking.id)} onClose={() => setRevoking(undefined)}>
+        <ConfirmModal
+          title={`Revoke ${revoking.name}?`}
+          act="Revoke"
+          onConfirm={() => revoke(revoking.id)}
+          onClose={() => setRevoking(undefined)}
+        >
           Whoever uses it is refused from now on.
         </ConfirmModal>
       )}
@@ -101,7 +143,11 @@ export function TokensPage() {
 function LinkModal({ link, onClose }: { link: string; onClose: () => void }) {
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="link-title">
-      <ModalHeader title="One-time login link" labelId="link-title" description="It works once, within ten minutes." />
+      <ModalHeader
+        title="One-time login link"
+        labelId="link-title"
+        description="It works once, within ten minutes."
+      />
       <ModalBody>
         <ClipboardCopy isReadOnly hoverTip="Copy" clickTip="Copied" textAriaLabel="Login link">
           {link}

@@ -5,9 +5,14 @@ import { ExclamationTriangleIcon } from "@patternfly/react-icons/dist/esm/icons/
 import { InfoCircleIcon } from "@patternfly/react-icons/dist/esm/icons/info-circle-icon";
 import type { SeraiEvent } from "@serai/model/event";
 import { Moment } from "../parts/Moment.tsx";
+import { TableScroller } from "../parts/TableScroller.tsx";
 import { TargetLink } from "./TargetLink.tsx";
 
-const icons = { info: InfoCircleIcon, warning: ExclamationTriangleIcon, error: ExclamationCircleIcon } as const;
+const icons = {
+  info: InfoCircleIcon,
+  warning: ExclamationTriangleIcon,
+  error: ExclamationCircleIcon,
+} as const;
 
 export type EventListProps = {
   events: readonly SeraiEvent[];
@@ -26,7 +31,7 @@ export function EventList({ events, hasTarget = true, onOlder, isBusy = false }:
   }
   return (
     <>
-      <div className="table-scroller" tabIndex={0} role="region" aria-label="Events">
+      <TableScroller label="Events">
         <table className="small-table" aria-label="Events">
           <thead>
             <tr>
@@ -66,7 +71,7 @@ export function EventList({ events, hasTarget = true, onOlder, isBusy = false }:
             })}
           </tbody>
         </table>
-      </div>
+      </TableScroller>
       {onOlder !== undefined && (
         <Button variant="link" isLoading={isBusy} isDisabled={isBusy} onClick={onOlder}>
           Show older

@@ -1,10 +1,11 @@
-import { SearchInput, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
+import { SearchInput } from "@patternfly/react-core";
 import type { SeraiEvent } from "@serai/model/event";
 import { useDeferredValue, useMemo, useState } from "react";
 import { useAction } from "../api/use-action.ts";
 import { useServices } from "../app/services.ts";
 import { mergeEvents } from "../live/live-store.ts";
 import { useLive } from "../live/use-live.ts";
+import { Chips } from "../parts/Chips.tsx";
 import { Loading } from "../parts/Loading.tsx";
 import { PageHeader } from "../parts/PageHeader.tsx";
 import { EventList } from "./EventList.tsx";
@@ -36,7 +37,10 @@ export function EventsPage() {
   const [size, setSize] = useState(pageSize);
   const [isBusy, setIsBusy] = useState(false);
   const wanted = useDeferredValue(text);
-  const found = useMemo(() => events.filter((event) => passes(event, filter, wanted)), [events, filter, wanted]);
+  const found = useMemo(
+    () => events.filter((event) => passes(event, filter, wanted)),
+    [events, filter, wanted],
+  );
 
   const showOlder = async () => {
     setSize(size + pageSize);
@@ -62,11 +66,12 @@ export function EventsPage() {
             onChange={(_, value) => setText(value)}
             onClear={() => setText("")}
           />
-          <ToggleGroup aria-label="Which events">
-            {filters.map(([name, words]) => (
-              <ToggleGroupItem key={name} text={words} buttonId={`show-${name}`} isSelected={filter === name} onChange={() => setFilter(name)} />
-            ))}
-          </ToggleGroup>
+          <Chips
+            label="Which events"
+            chosen={filter}
+            chips={filters.map(([key, words]) => ({ key, text: words }))}
+            onChoose={setFilter}
+          />
         </div>
         {isLoaded ? (
           <EventList

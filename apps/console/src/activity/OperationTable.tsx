@@ -7,6 +7,7 @@ import { useServices } from "../app/services.ts";
 import { duration } from "../parts/format.ts";
 import { Moment } from "../parts/Moment.tsx";
 import { verbName } from "../vm/power-actions.ts";
+import { TableScroller } from "../parts/TableScroller.tsx";
 import { TargetLink } from "./TargetLink.tsx";
 
 const phases = {
@@ -17,17 +18,25 @@ const phases = {
   cancelled: ["Cancelled", "warning"],
 } as const;
 
-export function OperationTable({ operations, hasTarget = true }: { operations: readonly Operation[]; hasTarget?: boolean }) {
+export function OperationTable({
+  operations,
+  hasTarget = true,
+}: {
+  operations: readonly Operation[];
+  hasTarget?: boolean;
+}) {
   const { data: me } = useMe();
   if (operations.length === 0) {
     return (
       <EmptyState variant="sm" icon={TasksIcon} headingLevel="h2" titleText="No operations">
-        <EmptyStateBody>Whatever is asked for and finishes later appears here with its progress.</EmptyStateBody>
+        <EmptyStateBody>
+          Whatever is asked for and finishes later appears here with its progress.
+        </EmptyStateBody>
       </EmptyState>
     );
   }
   return (
-    <div className="table-scroller" tabIndex={0} role="region" aria-label="Operations">
+    <TableScroller label="Operations">
       <table className="small-table" aria-label="Operations">
         <thead>
           <tr>
@@ -39,21 +48,34 @@ export function OperationTable({ operations, hasTarget = true }: { operations: r
             <th scope="col">Begun</th>
             <th scope="col">Took</th>
             <th scope="col">
-              <span className="pf-v6-u-screen-reader">Actions</span>
+              <span className="pf-v6-screen-reader">Actions</span>
             </th>
           </tr>
         </thead>
         <tbody>
           {operations.map((operation) => (
-            <OperationRow key={operation.id} operation={operation} hasTarget={hasTarget} mayAct={canOperate(me)} />
+            <OperationRow
+              key={operation.id}
+              operation={operation}
+              hasTarget={hasTarget}
+              mayAct={canOperate(me)}
+            />
           ))}
         </tbody>
       </table>
-    </div>
+    </TableScroller>
   );
 }
 
-function OperationRow({ operation, hasTarget, mayAct }: { operation: Operation; hasTarget: boolean; mayAct: boolean }) {
+function OperationRow({
+  operation,
+  hasTarget,
+  mayAct,
+}: {
+  operation: Operation;
+  hasTarget: boolean;
+  mayAct: boolean;
+}) {
   const { client, live } = useServices();
   const act = useAction();
   const { id, verb, phase, progress, target, actor, createdAt, endedAt } = operation;
@@ -78,7 +100,12 @@ function OperationRow({ operation, hasTarget, mayAct }: { operation: Operation; 
       </td>
       <td className="wide">
         {!isEnded(operation) && progress !== undefined && (
-          <Progress size="sm" measureLocation="outside" value={Math.round(progress * 100)} aria-label={`Progress of ${verbName(verb)}`} />
+          <Progress
+            size="sm"
+            measureLocation="outside"
+            value={Math.round(progress * 100)}
+            aria-label={`Progress of ${verbName(verb)}`}
+          />
         )}
         {operation.fault?.message ?? operation.note}
       </td>
@@ -89,7 +116,12 @@ function OperationRow({ operation, hasTarget, mayAct }: { operation: Operation; 
       <td className="nowrap">{endedAt !== undefined && took(createdAt, endedAt)}</td>
       <td>
         {mayAct && !isEnded(operation) && (
-          <Button size="sm" variant="secondary" aria-label={`Cancel ${verbName(verb)} of ${target.name ?? target.id}`} onClick={() => void cancel()}>
+          <Button
+            size="sm"
+            variant="secondary"
+            aria-label={`Cancel ${verbName(verb)} of ${target.name ?? target.id}`}
+            onClick={() => void cancel()}
+          >
             Cancel
           </Button>
         )}

@@ -1,7 +1,8 @@
-import { Button, ToggleGroup, ToggleGroupItem } from "@patternfly/react-core";
+import { Button } from "@patternfly/react-core";
 import { isEnded, type Operation } from "@serai/model/operation";
 import { useMemo, useState } from "react";
 import { useLive } from "../live/use-live.ts";
+import { Chips } from "../parts/Chips.tsx";
 import { Loading } from "../parts/Loading.tsx";
 import { PageHeader } from "../parts/PageHeader.tsx";
 import { OperationTable } from "./OperationTable.tsx";
@@ -26,13 +27,19 @@ export function OperationsPage() {
   }, [all, filter]);
   return (
     <>
-      <PageHeader title="Operations" subtitle="The receipts for what was asked: they survive a restart of the server, and say how it ended." />
+      <PageHeader
+        title="Operations"
+        subtitle="The receipts for what was asked: they survive a restart of the server, and say how it ended."
+      />
       <div className="page-body">
-        <ToggleGroup aria-label="Which operations" className="above-table">
-          {(Object.keys(filters) as Filter[]).map((name) => (
-            <ToggleGroupItem key={name} text={filters[name][0]} buttonId={`show-${name}`} isSelected={filter === name} onChange={() => setFilter(name)} />
-          ))}
-        </ToggleGroup>
+        <div className="above-table">
+          <Chips
+            label="Which operations"
+            chosen={filter}
+            chips={(Object.keys(filters) as Filter[]).map((key) => ({ key, text: filters[key][0] }))}
+            onChoose={setFilter}
+          />
+        </div>
         {isLoaded ? <OperationTable operations={found.slice(0, size)} /> : <Loading />}
         {found.length > size && (
           <Button variant="link" onClick={() => setSize(size + pageSize)}>

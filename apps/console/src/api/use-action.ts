@@ -8,7 +8,10 @@ import { faultSentence } from "./fault-words.ts";
  * Runs something a person asked for; a failure becomes a notification headed by `title`.
  * Answers whether it worked.
  */
-export function useAction(): (title: string, work: (signal: AbortSignal) => Promise<unknown>) => Promise<boolean> {
+export function useAction(): (
+  title: string,
+  work: (signal: AbortSignal) => Promise<unknown>,
+) => Promise<boolean> {
   const { toasts } = useServices();
   const navigate = useNavigate();
   return useCallback(

@@ -15,18 +15,34 @@ const commands = [
 
 export function AboutPage() {
   const { client } = useServices();
-  const health = useQuery({ queryKey: ["health"], queryFn: ({ signal }) => client.call("getHealth", {}, signal) });
+  const health = useQuery({
+    queryKey: ["health"],
+    queryFn: ({ signal }) => client.call("getHealth", {}, signal),
+  });
   return (
     <>
-      <PageHeader title="About and help" subtitle="Serai runs virtual machines with any operating system through QEMU." />
+      <PageHeader
+        title="About and help"
+        subtitle="Serai runs virtual machines with any operating system through QEMU."
+      />
       <div className="page-body panels">
         <Panel title="This server">
           <Facts
             entries={[
               ["Version", health.data?.version ?? "…"],
               ["Health", health.data?.status ?? (health.isError ? "does not answer" : "…")],
-              ["API", <a key="api" href="/docs">Readable reference</a>],
-              ["OpenAPI", <a key="openapi" href="/v1/openapi.json">/v1/openapi.json</a>],
+              [
+                "API",
+                <a key="api" href="/docs">
+                  Readable reference
+                </a>,
+              ],
+              [
+                "OpenAPI",
+                <a key="openapi" href="/v1/openapi.json">
+                  /v1/openapi.json
+                </a>,
+              ],
             ]}
           />
         </Panel>
@@ -49,9 +65,15 @@ export function AboutPage() {
               ["VM", "A virtual machine: what its owner wants (intent) and what its host sees (sighting)."],
               ["Guest", "The operating system inside a VM."],
               ["Image", "An immutable, verified disk or kernel that VMs are made from."],
-              ["Operation", "The receipt for a request that finishes later. It survives a restart of the server."],
+              [
+                "Operation",
+                "The receipt for a request that finishes later. It survives a restart of the server.",
+              ],
               ["Event", "Something that happened, with the reason and the numbers."],
-              ["Agent", "A small program in the guest (qemu-guest-agent) that reports addresses and shuts down cleanly."],
+              [
+                "Agent",
+                "A small program in the guest (qemu-guest-agent) that reports addresses and shuts down cleanly.",
+              ],
             ]}
           />
         </Panel>

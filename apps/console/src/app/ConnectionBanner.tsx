@@ -20,7 +20,9 @@ export function ConnectionBanner() {
       isInline
       isLiveRegion
       title="Disconnected: what you see may be out of date"
-      actionLinks={<AlertActionLink onClick={() => retryNow.dispatchEvent(new Event("retry"))}>Try now</AlertActionLink>}
+      actionLinks={
+        <AlertActionLink onClick={() => retryNow.dispatchEvent(new Event("retry"))}>Try now</AlertActionLink>
+      }
     >
       {link.reason}{" "}
       <span aria-hidden>

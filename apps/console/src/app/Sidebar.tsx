@@ -12,7 +12,14 @@ import { useLive, usePendingOperations } from "../live/use-live.ts";
 import { needsAttention } from "../vm/vm-words.ts";
 import type { Me } from "./use-session.ts";
 
-type Entry = { to: string; text: string; icon: ComponentType; count?: number; countLabel?: string; isAlarm?: boolean };
+type Entry = {
+  to: string;
+  text: string;
+  icon: ComponentType;
+  count?: number;
+  countLabel?: string;
+  isAlarm?: boolean;
+};
 
 export function Sidebar({ me }: { me: Me | undefined }) {
   const { pathname } = useLocation();
@@ -20,7 +27,14 @@ export function Sidebar({ me }: { me: Me | undefined }) {
   const pending = usePendingOperations().size;
   const troubled = useMemo(() => [...vms.values()].filter(needsAttention).length, [vms]);
   const entries: Entry[] = [
-    { to: "/vms", text: "Virtual machines", icon: VirtualMachineIcon, count: troubled, countLabel: "need attention", isAlarm: true },
+    {
+      to: "/vms",
+      text: "Virtual machines",
+      icon: VirtualMachineIcon,
+      count: troubled,
+      countLabel: "need attention",
+      isAlarm: true,
+    },
     { to: "/images", text: "Images", icon: LayerGroupIcon },
     { to: "/operations", text: "Operations", icon: TasksIcon, count: pending, countLabel: "under way" },
     { to: "/events", text: "Events", icon: BellIcon },
@@ -42,7 +56,7 @@ export function Sidebar({ me }: { me: Me | undefined }) {
                   {entry.count !== undefined && entry.count > 0 && (
                     <span className={entry.isAlarm === true ? "nav-count is-alarm" : "nav-count"}>
                       {entry.count}
-                      <span className="pf-v6-u-screen-reader"> {entry.countLabel}</span>
+                      <span className="pf-v6-screen-reader"> {entry.countLabel}</span>
                     </span>
                   )}
                 </Link>

@@ -27,7 +27,13 @@ export function ThemeMenu() {
         setIsOpen(false);
       }}
       toggle={(ref) => (
-        <MenuToggle ref={ref} variant="plain" aria-label="Colours" isExpanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
+        <MenuToggle
+          ref={ref}
+          variant="plain"
+          aria-label="Colours"
+          isExpanded={isOpen}
+          onClick={() => setIsOpen(!isOpen)}
+        >
           <Icon />
         </MenuToggle>
       )}

@@ -18,7 +18,9 @@ export function ToastList() {
           title={title}
           timeout={severity === "danger" ? false : shownMs}
           onTimeout={() => toasts.dismiss(id)}
-          actionClose={<AlertActionCloseButton title={`Close: ${title}`} onClose={() => toasts.dismiss(id)} />}
+          actionClose={
+            <AlertActionCloseButton title={`Close: ${title}`} onClose={() => toasts.dismiss(id)} />
+          }
           actionLinks={
             link && (
               <Link to={link.to} onClick={() => toasts.dismiss(id)}>

@@ -24,7 +24,9 @@ export function TopBar({ me }: { me: Me | undefined }) {
           </PageToggleButton>
         </MastheadToggle>
         <MastheadBrand>
-          <MastheadLogo component={(props) => <Link {...props} to="/vms" aria-label="Serai, to the virtual machines" />}>
+          <MastheadLogo
+            component={(props) => <Link {...props} to="/vms" aria-label="Serai, to the virtual machines" />}
+          >
             <span className="brand">
               <img src="/serai.svg" alt="" width="26" height="26" />
               <span className="brand__name">Serai</span>

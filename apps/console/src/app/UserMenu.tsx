@@ -28,7 +28,13 @@ export function UserMenu({ me }: { me: Me }) {
       popperProps={{ position: "right" }}
       onSelect={() => setIsOpen(false)}
       toggle={(ref) => (
-        <MenuToggle ref={ref} variant="plainText" icon={<UserIcon />} isExpanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
+        <MenuToggle
+          ref={ref}
+          variant="plainText"
+          icon={<UserIcon />}
+          isExpanded={isOpen}
+          onClick={() => setIsOpen(!isOpen)}
+        >
           {me.name}
         </MenuToggle>
       )}

@@ -1,4 +1,10 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
 import { LoginPage } from "../access/LoginPage.tsx";
 import { VmPage } from "../vm/VmPage.tsx";
 import { VmsPage } from "../vm/VmsPage.tsx";
@@ -7,7 +13,8 @@ import { NotFoundPage } from "./NotFoundPage.tsx";
 import { PageCrash } from "./PageCrash.tsx";
 import { RootFrame } from "./RootFrame.tsx";
 
-const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined);
+const text = (value: unknown): string | undefined =>
+  typeof value === "string" && value !== "" ? value : undefined;
 
 const root = createRootRoute({ component: RootFrame, notFoundComponent: NotFoundPage });
 

@@ -6,7 +6,13 @@ import type { Uploads } from "../image/uploads.ts";
 import type { Toasts } from "./toasts.ts";
 
 /** Everything the pages share; built once in main.tsx. */
-export type Services = { client: Client; live: LiveStore; usage: UsageHistory; toasts: Toasts; uploads: Uploads };
+export type Services = {
+  client: Client;
+  live: LiveStore;
+  usage: UsageHistory;
+  toasts: Toasts;
+  uploads: Uploads;
+};
 
 export const ServicesContext = createContext<Services | undefined>(undefined);
 

@@ -45,7 +45,8 @@ export function useSession(): { me: Me | undefined; error: unknown; retry: () =>
     const controller = new AbortController();
     followServer(client, live, controller.signal).catch((reason: unknown) => {
       // Throws only for an ended session (asking again shows the login page) or because this effect ended.
-      if (isFault(reason) && reason.kind === "unauthenticated") void queries.resetQueries({ queryKey: ["me"] });
+      if (isFault(reason) && reason.kind === "unauthenticated")
+        void queries.resetQueries({ queryKey: ["me"] });
     });
     return () => controller.abort(new Error("logged out"));
   }, [client, live, queries, name]);

@@ -6,7 +6,15 @@ import { useServices } from "../app/services.ts";
 import { useImages, useLive, useVms } from "../live/use-live.ts";
 import { Loading } from "../parts/Loading.tsx";
 import { PageHeader } from "../parts/PageHeader.tsx";
-import { blankForm, faultsOf, specFrom, stepNames, stepOf, suggestionsFor, type CreateForm } from "./create-form.ts";
+import {
+  blankForm,
+  faultsOf,
+  specFrom,
+  stepNames,
+  stepOf,
+  suggestionsFor,
+  type CreateForm,
+} from "./create-form.ts";
 import { ImageStep } from "./ImageStep.tsx";
 import { NetworkStep } from "./NetworkStep.tsx";
 import { ResourcesStep } from "./ResourcesStep.tsx";
@@ -46,10 +54,15 @@ export function CreateVmPage() {
 
   const go = (target: number) => {
     const faults = faultsOf(form, image);
-    const firstWrong = Object.keys(faults).map(stepOf).filter((at) => at < target).toSorted()[0];
+    const firstWrong = Object.keys(faults)
+      .map(stepOf)
+      .filter((at) => at < target)
+      .toSorted((a, b) => a - b)[0];
     setShownFaults(firstWrong === undefined ? {} : faults);
     setStep(firstWrong ?? target);
-    requestAnimationFrame(() => body.current?.querySelector<HTMLElement>("[aria-invalid=true], input, select, h2")?.focus());
+    requestAnimationFrame(() =>
+      body.current?.querySelector<HTMLElement>("[aria-invalid=true], input, select, h2")?.focus(),
+    );
   };
 
   const create = async () => {
@@ -59,7 +72,11 @@ export function CreateVmPage() {
     setFailure(undefined);
     try {
       const query = form.isStarted ? { start: true } : {};
-      const operation = await client.call("createVm", { query, body: specFrom(form, image) }, AbortSignal.timeout(30_000));
+      const operation = await client.call(
+        "createVm",
+        { query, body: specFrom(form, image) },
+        AbortSignal.timeout(30_000),
+      );
       await navigate({ to: "/vms/$vm", params: { vm: operation.target.id } });
     } catch (error) {
       const fields = fieldFaults(error);
@@ -96,17 +113,31 @@ export function CreateVmPage() {
             else void create();
           }}
         >
-          {failure !== undefined && <Alert variant="danger" isInline isLiveRegion title="The VM was not created">{failure}</Alert>}
+          {failure !== undefined && (
+            <Alert variant="danger" isInline isLiveRegion title="The VM was not created">
+              {failure}
+            </Alert>
+          )}
           <div ref={body} className="wizard__body">
             <h2 tabIndex={-1}>{stepNames[step]}</h2>
-            {isLoaded ? <Step form={form} image={image} faults={shownFaults} set={set} pick={pick} /> : <Loading />}
+            {isLoaded ? (
+              <Step form={form} image={image} faults={shownFaults} set={set} pick={pick} />
+            ) : (
+              <Loading />
+            )}
           </div>
           <div className="form-actions">
             <Button type="submit" isLoading={isBusy} isDisabled={isBusy}>
               {step < last ? "Next" : form.isStarted ? "Create and start" : "Create"}
             </Button>
-            {step > 0 && <Button variant="secondary" onClick={() => setStep(step - 1)}>Back</Button>}
-            <Button variant="link" component={(props) => <Link {...props} to="/vms" />}>Cancel</Button>
+            {step > 0 && (
+              <Button variant="secondary" onClick={() => setStep(step - 1)}>
+                Back
+              </Button>
+            )}
+            <Button variant="link" component={(props) => <Link {...props} to="/vms" />}>
+              Cancel
+            </Button>
           </div>
         </Form>
       </div>

@@ -20,14 +20,19 @@ export function NetworkStep({ form, faults, set }: StepProps) {
       {form.hasNic && (
         <div className="forwards">
           <h3>Forwarded ports</h3>
-          {form.forwards.length === 0 && <p className="quiet">None. Forward 22 to log in by SSH from this host.</p>}
+          {form.forwards.length === 0 && (
+            <p className="quiet">None. Forward 22 to log in by SSH from this host.</p>
+          )}
           {form.forwards.map((row, index) => (
             <div className="forward" key={index}>
               <SelectField
                 id={`protocol-${index}`}
                 label="Protocol"
                 value={row.protocol}
-                options={[["tcp", "TCP"], ["udp", "UDP"]]}
+                options={[
+                  ["tcp", "TCP"],
+                  ["udp", "UDP"],
+                ]}
                 onChange={(protocol) => change(index, { protocol })}
               />
               <TextField
@@ -57,7 +62,14 @@ export function NetworkStep({ form, faults, set }: StepProps) {
           <Button
             variant="link"
             icon={<PlusIcon />}
-            onClick={() => set({ forwards: [...form.forwards, { protocol: "tcp", hostPort: String(2222 + form.forwards.length), guestPort: "22" }] })}
+            onClick={() =>
+              set({
+                forwards: [
+                  ...form.forwards,
+                  { protocol: "tcp", hostPort: String(2222 + form.forwards.length), guestPort: "22" },
+                ],
+              })
+            }
           >
             Forward a port
           </Button>
@@ -67,7 +79,10 @@ export function NetworkStep({ form, faults, set }: StepProps) {
         id="display"
         label="Display"
         value={form.display}
-        options={[["vga", "VGA, seen in the Screen tab"], ["none", "None, only the serial terminal"]]}
+        options={[
+          ["vga", "VGA, seen in the Screen tab"],
+          ["none", "None, only the serial terminal"],
+        ]}
         error={faults["display"]}
         onChange={(display) => set({ display })}
       />

@@ -5,7 +5,9 @@ import { bytes } from "../parts/format.ts";
 import type { StepProps } from "./step-props.ts";
 
 export function ReviewStep({ form, image, set }: StepProps) {
-  const forwards = form.forwards.map(({ protocol, hostPort, guestPort }) => `${protocol} ${hostPort} → ${guestPort}`);
+  const forwards = form.forwards.map(
+    ({ protocol, hostPort, guestPort }) => `${protocol} ${hostPort} → ${guestPort}`,
+  );
   return (
     <>
       <Facts
@@ -15,13 +17,25 @@ export function ReviewStep({ form, image, set }: StepProps) {
           ["Description", form.description],
           ["CPUs", form.cpus],
           ["Memory", bytes(Number(form.memoryMib) * MiB)],
-          ["Disk", form.diskGib === "" ? (image?.kind === "kernel" ? "none" : "as large as the image") : `${form.diskGib} GiB`],
+          [
+            "Disk",
+            form.diskGib === ""
+              ? image?.kind === "kernel"
+                ? "none"
+                : "as large as the image"
+              : `${form.diskGib} GiB`,
+          ],
           ["Firmware", image?.kind === "kernel" ? "direct kernel boot" : form.firmware.toUpperCase()],
           ["Network", form.hasNic ? ["user-mode NAT", ...forwards].join(", ") : "none"],
           ["Display", form.display === "vga" ? "VGA" : "none"],
         ]}
       />
-      <Checkbox id="start" label="Start it now" isChecked={form.isStarted} onChange={(_, isStarted) => set({ isStarted })} />
+      <Checkbox
+        id="start"
+        label="Start it now"
+        isChecked={form.isStarted}
+        onChange={(_, isStarted) => set({ isStarted })}
+      />
     </>
   );
 }

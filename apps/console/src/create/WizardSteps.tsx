@@ -1,6 +1,10 @@
 import { stepNames, stepOf } from "./create-form.ts";
 
-export type WizardStepsProps = { current: number; faults: Record<string, string>; onGo: (step: number) => void };
+export type WizardStepsProps = {
+  current: number;
+  faults: Record<string, string>;
+  onGo: (step: number) => void;
+};
 
 /** Where in the wizard one is; leads back, and forward as far as the fields allow. */
 export function WizardSteps({ current, faults, onGo }: WizardStepsProps) {
@@ -20,7 +24,7 @@ export function WizardSteps({ current, faults, onGo }: WizardStepsProps) {
                 {wrong.has(index) ? "!" : index + 1}
               </span>
               {name}
-              {wrong.has(index) && <span className="pf-v6-u-screen-reader"> (needs a correction)</span>}
+              {wrong.has(index) && <span className="pf-v6-screen-reader"> (needs a correction)</span>}
             </button>
           </li>
         ))}

@@ -77,7 +77,8 @@ function bootFrom(form: CreateForm, image: ImageView | undefined): Partial<VmSpe
   const size = sizeBytes === undefined ? {} : { sizeBytes };
   const firmware = form.firmware === "uefi" ? ("uefi" as const) : ("bios" as const);
   if (image === undefined) return { firmware, disks: [] };
-  if (image.kind === "kernel") return { kernel: { image: image.id }, disks: sizeBytes === undefined ? [] : [{ name: "data", ...size }] };
+  if (image.kind === "kernel")
+    return { kernel: { image: image.id }, disks: sizeBytes === undefined ? [] : [{ name: "data", ...size }] };
   if (image.kind !== "iso") return { firmware, disks: [{ name: "root", image: image.id, ...size }] };
   const medium = { name: "install", image: image.id, bus: "sata" as const, isReadOnly: true };
   return { firmware, disks: sizeBytes === undefined ? [medium] : [{ name: "root", ...size }, medium] };
@@ -97,7 +98,8 @@ export function faultsOf(form: CreateForm, image: ImageView | undefined): Record
   }
   const ports = form.forwards.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`);
   ports.forEach((port, index) => {
-    if (ports.indexOf(port) < index) found[`nics.0.forwards.${index}.hostPort`] ??= "This port is forwarded already.";
+    if (ports.indexOf(port) < index)
+      found[`nics.0.forwards.${index}.hostPort`] ??= "This port is forwarded already.";
   });
   return found;
 }
@@ -106,7 +108,8 @@ export const stepNames = ["Image", "Resources", "Network and display", "Review"]
 
 /** The step on which a field stands. */
 export function stepOf(field: string): number {
-  if (field === "image" || field === "name" || field === "description" || field.startsWith("kernel")) return 0;
+  if (field === "image" || field === "name" || field === "description" || field.startsWith("kernel"))
+    return 0;
   if (field.startsWith("nics") || field === "display") return 2;
   return 1;
 }

@@ -18,7 +18,12 @@ import { UsageTile } from "../parts/UsageTile.tsx";
 export function HostPage() {
   const { client } = useServices();
   useUsagePolling();
-  const { data: host, error, refetch, isLoading } = useQuery({
+  const {
+    data: host,
+    error,
+    refetch,
+    isLoading,
+  } = useQuery({
     queryKey: ["host"],
     refetchInterval: 30_000,
     queryFn: ({ signal }) => client.call("getHost", {}, signal),
@@ -28,7 +33,9 @@ export function HostPage() {
       <PageHeader title={host?.name ?? "Host"} subtitle={host && `${host.qemu.version} · ${host.kernel}`} />
       <div className="page-body">
         {isLoading && <Loading />}
-        {error !== null && <FaultAlert title="The host cannot be asked" error={error} onRetry={() => void refetch()} />}
+        {error !== null && (
+          <FaultAlert title="The host cannot be asked" error={error} onRetry={() => void refetch()} />
+        )}
         {host !== undefined && <HostFacts host={host} />}
       </div>
     </>
@@ -41,12 +48,23 @@ function HostFacts({ host }: { host: HostView }) {
   return (
     <div className="overview">
       {host.accelerator.kind !== "kvm" && (
-        <Alert variant="info" isInline title="Guests run in software emulation (TCG), which is slow" className="wide-item">
+        <Alert
+          variant="info"
+          isInline
+          title="Guests run in software emulation (TCG), which is slow"
+          className="wide-item"
+        >
           {host.accelerator.reason}
         </Alert>
       )}
       <section className="tiles" aria-label="Usage">
-        <UsageTile title="CPU" now={now && percent(now.cpu)} note={`of ${host.cpus} cores`} values={points.map(({ cpu }) => cpu)} top={1} />
+        <UsageTile
+          title="CPU"
+          now={now && percent(now.cpu)}
+          note={`of ${host.cpus} cores`}
+          values={points.map(({ cpu }) => cpu)}
+          top={1}
+        />
         <UsageTile
           title="Memory"
           now={now && bytes(now.memoryBytes)}
@@ -54,22 +72,52 @@ function HostFacts({ host }: { host: HostView }) {
           values={points.map(({ memoryBytes }) => memoryBytes)}
           top={host.memoryBytes}
         />
-        <UsageTile title="Guests' disks" now={now && perSecond(now.diskBytesPerSecond)} note="read and written" values={points.map((point) => point.diskBytesPerSecond)} top={1024 * 1024} />
-        <UsageTile title="Guests' network" now={now && perSecond(now.netBytesPerSecond)} note="both ways" values={points.map((point) => point.netBytesPerSecond)} top={128 * 1024} />
+        <UsageTile
+          title="Guests' disks"
+          now={now && perSecond(now.diskBytesPerSecond)}
+          note="read and written"
+          values={points.map((point) => point.diskBytesPerSecond)}
+          top={1024 * 1024}
+        />
+        <UsageTile
+          title="Guests' network"
+          now={now && perSecond(now.netBytesPerSecond)}
+          note="both ways"
+          values={points.map((point) => point.netBytesPerSecond)}
+          top={128 * 1024}
+        />
       </section>
-      <Panel title="Pools">
-        {host.pools.map((pool) => (
-          <div className="pool" key={pool.name}>
-            <strong>{pool.name}</strong>
-            <code>{pool.path}</code>
-            <UsageBar
-              share={pool.capacityBytes === 0 ? 0 : 1 - pool.availableBytes / pool.capacityBytes}
-              text={`${bytes(pool.availableBytes)} of ${bytes(pool.capacityBytes)} free`}
-              label={`Use of pool ${pool.name}`}
-            />
-          </div>
-        ))}
-      </Panel>
+      <div className="column">
+        <Panel title="Pools">
+          {host.pools.map((pool) => (
+            <div className="pool" key={pool.name}>
+              <strong>{pool.name}</strong>
+              <code>{pool.path}</code>
+              <UsageBar
+                share={pool.capacityBytes === 0 ? 0 : 1 - pool.availableBytes / pool.capacityBytes}
+                text={`${bytes(pool.availableBytes)} of ${bytes(pool.capacityBytes)} free`}
+                label={`Use of pool ${pool.name}`}
+              />
+            </div>
+          ))}
+        </Panel>
+        <Panel title="Features">
+          <ul className="features">
+            {host.features.map(({ name, isAvailable, note }) => (
+              <li key={name}>
+                <Label
+                  isCompact
+                  color={isAvailable ? "green" : "grey"}
+                  icon={isAvailable ? <CheckCircleIcon /> : <MinusCircleIcon />}
+                >
+                  {name}: {isAvailable ? "available" : "not available"}
+                </Label>
+                <span className="quiet">{note}</span>
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      </div>
       <Panel title="Facts">
         <Facts
           entries={[
@@ -79,23 +127,16 @@ function HostFacts({ host }: { host: HostView }) {
             ["QEMU", `${host.qemu.version} at ${host.qemu.path}`],
             ["Default machine", <code key="machine">{host.qemu.defaultMachineType}</code>],
             ["Firmware", host.firmware.map((name) => name.toUpperCase()).join(", ")],
-            ["Isolation", host.isPrivileged ? "each VM has a user id of its own" : "VMs run as the user who started Serai"],
+            [
+              "Isolation",
+              host.isPrivileged
+                ? "each VM has a user id of its own"
+                : "VMs run as the user who started Serai",
+            ],
             ["Serai", host.seraiVersion],
             ["Up since", <Moment key="since" at={host.startedAt} />],
           ]}
         />
-      </Panel>
-      <Panel title="Features">
-        <ul className="features">
-          {host.features.map(({ name, isAvailable, note }) => (
-            <li key={name}>
-              <Label isCompact color={isAvailable ? "green" : "grey"} icon={isAvailable ? <CheckCircleIcon /> : <MinusCircleIcon />}>
-                {name}: {isAvailable ? "available" : "not available"}
-              </Label>
-              <span className="quiet">{note}</span>
-            </li>
-          ))}
-        </ul>
       </Panel>
     </div>
   );

@@ -29,10 +29,17 @@ export function ImageRow({ image, users, mayAct }: { image: ImageView; users: nu
   const act = useAction();
   const [isDeleting, setIsDeleting] = useState(false);
   const upload = useSyncExternalStore(uploads.subscribe, () => uploads.get().get(image.id));
-  const remove = () => act(`Delete: ${image.name}`, (signal) => client.call("deleteImage", { params: { image: image.id } }, signal));
+  const remove = () =>
+    act(`Delete: ${image.name}`, (signal) =>
+      client.call("deleteImage", { params: { image: image.id } }, signal),
+    );
   const [words, status] = phases[image.phase] ?? [image.phase, "info"];
   const isComing = image.phase === "receiving" || image.phase === "pending" || image.phase === "checking";
-  const isStuck = image.source.kind === "upload" && isComing && image.phase !== "checking" && (upload === undefined || upload.phase === "failed");
+  const isStuck =
+    image.source.kind === "upload" &&
+    isComing &&
+    image.phase !== "checking" &&
+    (upload === undefined || upload.phase === "failed");
   return (
     <tr data-image={image.name}>
       <th scope="row">{image.name}</th>
@@ -41,10 +48,19 @@ export function ImageRow({ image, users, mayAct }: { image: ImageView; users: nu
         <Label isCompact status={status}>
           {words}
         </Label>
-        {isComing && <ImageProgress image={image} sentShare={upload && upload.phase !== "done" ? upload.sentBytes / upload.totalBytes : undefined} />}
-        {upload?.phase === "waiting" && <span className="quiet block">{faultSentence(upload.fault)} It goes on by itself.</span>}
+        {isComing && (
+          <ImageProgress
+            image={image}
+            sentShare={upload && upload.phase !== "done" ? upload.sentBytes / upload.totalBytes : undefined}
+          />
+        )}
+        {upload?.phase === "waiting" && (
+          <span className="quiet block">{faultSentence(upload.fault)} It goes on by itself.</span>
+        )}
         {image.fault !== undefined && <span className="block">{image.fault.message}</span>}
-        {upload?.phase === "failed" && image.fault === undefined && <span className="block">{faultSentence(upload.fault)}</span>}
+        {upload?.phase === "failed" && image.fault === undefined && (
+          <span className="block">{faultSentence(upload.fault)}</span>
+        )}
       </td>
       <td>{[image.kind, image.format].filter(Boolean).join(", ")}</td>
       <td className="nowrap">
@@ -59,7 +75,11 @@ export function ImageRow({ image, users, mayAct }: { image: ImageView; users: nu
         {mayAct && (
           <span className="row-actions">
             {image.phase === "ready" && (
-              <Button size="sm" variant="secondary" component={(props) => <Link {...props} to="/vms/create" search={{ image: image.id }} />}>
+              <Button
+                size="sm"
+                variant="secondary"
+                component={(props) => <Link {...props} to="/vms/create" search={{ image: image.id }} />}
+              >
                 Create VM
               </Button>
             )}
@@ -83,7 +103,12 @@ export function ImageRow({ image, users, mayAct }: { image: ImageView; users: nu
           </span>
         )}
         {isDeleting && (
-          <ConfirmModal title={`Delete ${image.name}?`} act="Delete image" onConfirm={remove} onClose={() => setIsDeleting(false)}>
+          <ConfirmModal
+            title={`Delete ${image.name}?`}
+            act="Delete image"
+            onConfirm={remove}
+            onClose={() => setIsDeleting(false)}
+          >
             No VM uses it. To have it again, it must be pulled or uploaded again.
           </ConfirmModal>
         )}
@@ -95,5 +120,12 @@ export function ImageRow({ image, users, mayAct }: { image: ImageView; users: nu
 function ImageProgress({ image, sentShare }: { image: ImageView; sentShare: number | undefined }) {
   const share = sentShare ?? image.progress;
   if (share === undefined) return null;
-  return <Progress size="sm" measureLocation="outside" value={Math.round(share * 100)} aria-label={`Progress of ${image.name}`} />;
+  return (
+    <Progress
+      size="sm"
+      measureLocation="outside"
+      value={Math.round(share * 100)}
+      aria-label={`Progress of ${image.name}`}
+    />
+  );
 }

@@ -1,4 +1,10 @@
-import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from "@patternfly/react-core";
+import {
+  Button,
+  EmptyState,
+  EmptyStateActions,
+  EmptyStateBody,
+  EmptyStateFooter,
+} from "@patternfly/react-core";
 import { DownloadIcon } from "@patternfly/react-icons/dist/esm/icons/download-icon";
 import { LayerGroupIcon } from "@patternfly/react-icons/dist/esm/icons/layer-group-icon";
 import { UploadIcon } from "@patternfly/react-icons/dist/esm/icons/upload-icon";
@@ -9,6 +15,7 @@ import { Loading } from "../parts/Loading.tsx";
 import { PageHeader } from "../parts/PageHeader.tsx";
 import { ImageRow } from "./ImageRow.tsx";
 import { PullImageModal } from "./PullImageModal.tsx";
+import { TableScroller } from "../parts/TableScroller.tsx";
 import { UploadImageModal } from "./UploadImageModal.tsx";
 
 export function ImagesPage() {
@@ -17,11 +24,17 @@ export function ImagesPage() {
   const isLoaded = useLive((state) => state.isLoaded);
   const { data: me } = useMe();
   const [dialog, setDialog] = useState<"pull" | "upload">();
-  const sorted = useMemo(() => [...images.values()].toSorted((a, b) => a.name.localeCompare(b.name)), [images]);
+  const sorted = useMemo(
+    () => [...images.values()].toSorted((a, b) => a.name.localeCompare(b.name)),
+    [images],
+  );
   const users = useMemo(() => {
     const counts = new Map<string, number>();
     for (const vm of vms.values()) {
-      const used = new Set([...vm.disks.flatMap((disk) => disk.image ?? []), ...(vm.kernel === undefined ? [] : [vm.kernel.image])]);
+      const used = new Set([
+        ...vm.disks.flatMap((disk) => disk.image ?? []),
+        ...(vm.kernel === undefined ? [] : [vm.kernel.image]),
+      ]);
       for (const id of used) counts.set(id, (counts.get(id) ?? 0) + 1);
     }
     return counts;
@@ -39,19 +52,25 @@ export function ImagesPage() {
   );
   return (
     <>
-      <PageHeader title="Images" subtitle="Immutable, verified disks and kernels that VMs are made from." actions={sorted.length > 0 && buttons} />
+      <PageHeader
+        title="Images"
+        subtitle="Immutable, verified disks and kernels that VMs are made from."
+        actions={sorted.length > 0 && buttons}
+      />
       <div className="page-body">
         {!isLoaded && <Loading />}
         {isLoaded && sorted.length === 0 && (
           <EmptyState icon={LayerGroupIcon} headingLevel="h2" titleText="No images yet">
-            <EmptyStateBody>Pull an official cloud image from the catalogue, or upload a qcow2, raw or ISO file of your own.</EmptyStateBody>
+            <EmptyStateBody>
+              Pull an official cloud image from the catalogue, or upload a qcow2, raw or ISO file of your own.
+            </EmptyStateBody>
             <EmptyStateFooter>
               <EmptyStateActions>{buttons}</EmptyStateActions>
             </EmptyStateFooter>
           </EmptyState>
         )}
         {sorted.length > 0 && (
-          <div className="table-scroller" tabIndex={0} role="region" aria-label="Images">
+          <TableScroller label="Images">
             <table className="small-table" aria-label="Images">
               <thead>
                 <tr>
@@ -63,7 +82,7 @@ export function ImagesPage() {
                   <th scope="col">Used by</th>
                   <th scope="col">Source</th>
                   <th scope="col">
-                    <span className="pf-v6-u-screen-reader">Actions</span>
+                    <span className="pf-v6-screen-reader">Actions</span>
                   </th>
                 </tr>
               </thead>
@@ -73,7 +92,7 @@ export function ImagesPage() {
                 ))}
               </tbody>
             </table>
-          </div>
+          </TableScroller>
         )}
       </div>
       {dialog === "pull" && <PullImageModal onClose={() => setDialog(undefined)} />}

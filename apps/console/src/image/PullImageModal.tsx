@@ -1,26 +1,40 @@
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
-import { useQuery } from "@tanstack/react-query";
+import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import { formatFromName, type ImportFormat } from "@serai/model/image-format";
 import { useState } from "react";
 import { routes } from "@serai/api-contract/routes";
 import { faultSentence, fieldFaults } from "../api/fault-words.ts";
 import { schemaFaults } from "../api/schema-faults.ts";
 import { useServices } from "../app/services.ts";
-import { useImages } from "../live/use-live.ts";
-import { FaultAlert } from "../parts/FaultAlert.tsx";
+import { Chips } from "../parts/Chips.tsx";
 import { SelectField, TextField } from "../parts/Field.tsx";
-import { Loading } from "../parts/Loading.tsx";
-import { imageNameOf } from "./image-format.ts";
+import { CatalogueChoice } from "./CatalogueChoice.tsx";
+import { formatOptions, imageNameOf } from "./image-format.ts";
 
-const formats = [
-  ["qcow2", "qcow2"],
-  ["raw", "raw"],
-  ["iso", "ISO"],
-] as const;
+type Fields = {
+  tab: "catalogue" | "url";
+  chosen: string;
+  url: string;
+  sha256: string;
+  format: string;
+  name: string;
+};
+
+const ownName = ({ tab, chosen, url }: Pick<Fields, "tab" | "chosen" | "url">): string =>
+  tab === "catalogue" ? chosen : imageNameOf(url.split("/").at(-1) ?? "");
+
+function requestFrom(fields: Fields) {
+  const { tab, chosen, url, sha256, format } = fields;
+  const name = fields.name === "" ? ownName(fields) : fields.name;
+  if (tab === "catalogue") return { name, source: { kind: tab, name: chosen } };
+  return {
+    name,
+    source: { kind: tab, url, format: format as ImportFormat, ...(sha256 !== "" && { sha256 }) },
+  };
+}
 
 /** Fetches an image: by its name in the catalogue, or from an address. */
 export function PullImageModal({ onClose }: { onClose: () => void }) {
   const { client } = useServices();
-  const images = useImages();
   const [tab, setTab] = useState<"catalogue" | "url">("catalogue");
   const [chosen, setChosen] = useState("");
   const [url, setUrl] = useState("");
@@ -30,15 +44,8 @@ export function PullImageModal({ onClose }: { onClose: () => void }) {
   const [faults, setFaults] = useState<Record<string, string>>({});
   const [failure, setFailure] = useState<string>();
   const [isBusy, setIsBusy] = useState(false);
-  const catalogue = useQuery({ queryKey: ["catalogue"], queryFn: ({ signal }) => client.call("listCatalogue", {}, signal) });
-  const here = new Set([...images.values()].map((image) => image.name));
-
   const pull = async () => {
-    const source =
-      tab === "catalogue"
-        ? { kind: "catalogue" as const, name: chosen }
-        : { kind: "url" as const, url, format: format as "raw" | "qcow2" | "iso", ...(sha256 !== "" && { sha256 }) };
-    const body = { name: name === "" ? (tab === "catalogue" ? chosen : imageNameOf(url.split("/").at(-1) ?? "")) : name, source };
+    const body = requestFrom({ tab, chosen, url, sha256, format, name });
     const found = schemaFaults(routes.createImage.body, body);
     if (tab === "catalogue" && chosen === "") found["source.name"] = "Choose an image.";
     if (tab === "url" && url === "") found["source.url"] = "Give an address.";
@@ -59,12 +66,21 @@ export function PullImageModal({ onClose }: { onClose: () => void }) {
 
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="pull-title">
-      <ModalHeader title="Pull an image" labelId="pull-title" description="Its checksum, and its signature where there is one, are verified." />
+      <ModalHeader
+        title="Pull an image"
+        labelId="pull-title"
+        description="Its checksum, and its signature where there is one, are verified."
+      />
       <ModalBody>
-        <Tabs activeKey={tab} aria-label="Where from" onSelect={(_, key) => setTab(key === "url" ? "url" : "catalogue")}>
-          <Tab eventKey="catalogue" title={<TabTitleText>Catalogue</TabTitleText>} />
-          <Tab eventKey="url" title={<TabTitleText>Address</TabTitleText>} />
-        </Tabs>
+        <Chips
+          label="Where from"
+          chosen={tab}
+          chips={[
+            { key: "catalogue", text: "Catalogue" },
+            { key: "url", text: "Address" },
+          ]}
+          onChoose={setTab}
+        />
         <Form
           id="pull-form"
           className="modal-form"
@@ -73,27 +89,44 @@ export function PullImageModal({ onClose }: { onClose: () => void }) {
             void pull();
           }}
         >
-          {failure !== undefined && <Alert variant="danger" isInline isLiveRegion title="The image was not pulled">{failure}</Alert>}
-          {tab === "catalogue" && catalogue.isLoading && <Loading rows={3} />}
-          {tab === "catalogue" && catalogue.isError && <FaultAlert title="The catalogue cannot be read" error={catalogue.error} onRetry={() => void catalogue.refetch()} />}
+          {failure !== undefined && (
+            <Alert variant="danger" isInline isLiveRegion title="The image was not pulled">
+              {failure}
+            </Alert>
+          )}
           {tab === "catalogue" && (
-            <fieldset className="image-choice">
-              <legend className="pf-v6-u-screen-reader">Image</legend>
-              {catalogue.data?.items.map((item) => (
-                <label key={item.name} className={item.name === chosen ? "image-card is-chosen" : "image-card"}>
-                  <input type="radio" name="catalogue" value={item.name} checked={item.name === chosen} onChange={() => setChosen(item.name)} />
-                  <span className="image-card__title">{item.title}</span>
-                  <span className="image-card__note">{here.has(item.name) ? `${item.name} · here already` : item.name}</span>
-                </label>
-              ))}
-              {faults["source.name"] !== undefined && <p className="field-fault" role="alert">{faults["source.name"]}</p>}
-            </fieldset>
+            <CatalogueChoice chosen={chosen} onChoose={setChosen} error={faults["source.name"]} />
           )}
           {tab === "url" && (
             <>
-              <TextField id="url" label="Address" type="url" isRequired value={url} error={faults["source.url"]} placeholder="https://" onChange={setUrl} />
-              <SelectField id="format" label="Format" value={format} options={formats} onChange={setFormat} />
-              <TextField id="sha256" label="SHA-256" value={sha256} error={faults["source.sha256"]} hint="Optional, but only with it is the content verified." onChange={setSha256} />
+              <TextField
+                id="url"
+                label="Address"
+                type="url"
+                isRequired
+                value={url}
+                error={faults["source.url"]}
+                placeholder="https://"
+                onChange={(next) => {
+                  setUrl(next);
+                  setFormat(formatFromName(next) ?? format);
+                }}
+              />
+              <SelectField
+                id="format"
+                label="Format"
+                value={format}
+                options={formatOptions}
+                onChange={setFormat}
+              />
+              <TextField
+                id="sha256"
+                label="SHA-256"
+                value={sha256}
+                error={faults["source.sha256"]}
+                hint="Optional, but only with it is the content verified."
+                onChange={setSha256}
+              />
             </>
           )}
           <TextField
@@ -101,7 +134,7 @@ export function PullImageModal({ onClose }: { onClose: () => void }) {
             label="Name here"
             value={name}
             error={faults["name"]}
-            placeholder={tab === "catalogue" ? chosen : imageNameOf(url.split("/").at(-1) ?? "")}
+            placeholder={ownName({ tab, chosen, url })}
             hint="Leave empty to keep its own."
             onChange={setName}
           />

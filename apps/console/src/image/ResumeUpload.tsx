@@ -18,7 +18,14 @@ export function ResumeUpload({ image }: { image: ImageView }) {
   };
   return (
     <>
-      <input ref={input} type="file" hidden aria-hidden tabIndex={-1} onChange={(event) => resume(event.target.files?.[0])} />
+      <input
+        ref={input}
+        type="file"
+        hidden
+        aria-hidden
+        tabIndex={-1}
+        onChange={(event) => resume(event.target.files?.[0])}
+      />
       <Button size="sm" variant="secondary" onClick={() => input.current?.click()}>
         Continue upload
       </Button>

@@ -1,4 +1,14 @@
-import { Alert, Button, Form, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader } from "@patternfly/react-core";
+import {
+  Alert,
+  Button,
+  Form,
+  FormGroup,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+} from "@patternfly/react-core";
+import type { ImportFormat } from "@serai/model/image-format";
 import { useState } from "react";
 import { routes } from "@serai/api-contract/routes";
 import { faultSentence, fieldFaults } from "../api/fault-words.ts";
@@ -6,20 +16,14 @@ import { schemaFaults } from "../api/schema-faults.ts";
 import { useServices } from "../app/services.ts";
 import { SelectField, TextField } from "../parts/Field.tsx";
 import { bytes } from "../parts/format.ts";
-import { formatOf, imageNameOf, type UploadFormat } from "./image-format.ts";
-
-const formats = [
-  ["qcow2", "qcow2"],
-  ["raw", "raw"],
-  ["iso", "ISO: an installation medium"],
-] as const;
+import { formatOf, formatOptions, imageNameOf } from "./image-format.ts";
 
 /** Takes a file from this computer. The upload goes on while one looks at other pages. */
 export function UploadImageModal({ onClose }: { onClose: () => void }) {
   const { client, uploads } = useServices();
   const [file, setFile] = useState<File>();
   const [name, setName] = useState("");
-  const [format, setFormat] = useState<UploadFormat>("qcow2");
+  const [format, setFormat] = useState<ImportFormat>("qcow2");
   const [faults, setFaults] = useState<Record<string, string>>({});
   const [failure, setFailure] = useState<string>();
   const [isBusy, setIsBusy] = useState(false);
@@ -62,15 +66,40 @@ export function UploadImageModal({ onClose }: { onClose: () => void }) {
             void upload();
           }}
         >
-          {failure !== undefined && <Alert variant="danger" isInline isLiveRegion title="The image was not uploaded">{failure}</Alert>}
+          {failure !== undefined && (
+            <Alert variant="danger" isInline isLiveRegion title="The image was not uploaded">
+              {failure}
+            </Alert>
+          )}
           <FormGroup label="File" fieldId="file" isRequired>
-            <input id="file" type="file" className="file-input" aria-describedby="file-note" onChange={(event) => void choose(event.target.files?.[0])} />
+            <input
+              id="file"
+              type="file"
+              className="file-input"
+              aria-describedby="file-note"
+              onChange={(event) => void choose(event.target.files?.[0])}
+            />
             <p id="file-note" className={faults["file"] === undefined ? "quiet" : "field-fault"}>
-              {faults["file"] ?? (file === undefined ? "qcow2, raw or ISO" : bytes(file.size))}
+              {faults["file"] ??
+                (file === undefined ? "qcow2, raw, ISO, or a disk of another hypervisor" : bytes(file.size))}
             </p>
           </FormGroup>
-          <TextField id="image-name" label="Name" isRequired value={name} error={faults["name"]} hint="a-z, 0-9, dot, underscore and -" onChange={setName} />
-          <SelectField id="format" label="Format" value={format} options={formats} onChange={(value) => setFormat(value as UploadFormat)} />
+          <TextField
+            id="image-name"
+            label="Name"
+            isRequired
+            value={name}
+            error={faults["name"]}
+            hint="a-z, 0-9, dot, underscore and -"
+            onChange={setName}
+          />
+          <SelectField
+            id="format"
+            label="Format"
+            value={format}
+            options={formatOptions}
+            onChange={(value) => setFormat(value as ImportFormat)}
+          />
         </Form>
       </ModalBody>
       <ModalFooter>

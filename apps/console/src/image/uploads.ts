@@ -31,7 +31,13 @@ export function createUploads(client: Client): Uploads {
   const controllers = new Map<string, AbortController>();
   const listeners = new Set<() => void>();
   const set = (image: string, part: Partial<Upload>) => {
-    const old = uploads.get(image) ?? { image, name: "", totalBytes: 0, sentBytes: 0, phase: "sending" as const };
+    const old = uploads.get(image) ?? {
+      image,
+      name: "",
+      totalBytes: 0,
+      sentBytes: 0,
+      phase: "sending" as const,
+    };
     uploads = new Map(uploads).set(image, { ...old, ...part });
     for (const listener of listeners) listener();
   };
@@ -41,11 +47,19 @@ export function createUploads(client: Client): Uploads {
       try {
         const { receivedBytes = 0 } = await client.call("getImage", { params: { image } }, signal);
         set(image, { phase: "sending", sentBytes: receivedBytes, fault: undefined });
-        await put(image, file, { offset: receivedBytes, onSent: (sentBytes) => set(image, { sentBytes }) }, signal);
+        await put(
+          image,
+          file,
+          { offset: receivedBytes, onSent: (sentBytes) => set(image, { sentBytes }) },
+          signal,
+        );
         return set(image, { phase: "done", sentBytes: file.size });
       } catch (error) {
-        const isPassing = isFault(error) && (error.kind === "unavailable" || error.kind === "stale" || error.kind === "timeout");
-        if (signal.aborted || !isPassing || failures >= attempts) return set(image, { phase: "failed", fault: error });
+        const isPassing =
+          isFault(error) &&
+          (error.kind === "unavailable" || error.kind === "stale" || error.kind === "timeout");
+        if (signal.aborted || !isPassing || failures >= attempts)
+          return set(image, { phase: "failed", fault: error });
         set(image, { phase: "waiting", fault: error });
         await delay(Math.min(maxWaitMs, 1000 * 2 ** failures), signal).catch(() => {}); // the next round sees the abort
       }
@@ -89,7 +103,8 @@ function put(
     request.open("PUT", pathOf(routes.uploadImage, { image }, { offset }));
     request.setRequestHeader("content-type", routes.uploadImage.upload.contentType);
     request.upload.onprogress = ({ loaded }) => onSent(offset + loaded);
-    request.onload = () => (request.status < 300 ? end() : end(faultFromReply(request.status, request.responseText)));
+    request.onload = () =>
+      request.status < 300 ? end() : end(faultFromReply(request.status, request.responseText));
     request.onerror = () => end(new Fault("host.unreachable", "The connection to the server was lost."));
     request.onabort = () => end(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });

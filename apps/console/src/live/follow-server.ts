@@ -41,11 +41,18 @@ export async function followServer(client: Client, store: LiveStore, signal: Abo
   }
 }
 
-async function waitToRetry(store: LiveStore, error: unknown, failures: number, signal: AbortSignal): Promise<void> {
+async function waitToRetry(
+  store: LiveStore,
+  error: unknown,
+  failures: number,
+  signal: AbortSignal,
+): Promise<void> {
   const backOffMs = Math.min(maxBackOffMs, firstBackOffMs * 2 ** failures) * (0.75 + Math.random() / 2);
   const { link } = store.get();
   const sinceMs = link.phase === "lost" ? link.sinceMs : Date.now();
-  store.set({ link: { phase: "lost", reason: faultSentence(error), sinceMs, retryAtMs: Date.now() + backOffMs } });
+  store.set({
+    link: { phase: "lost", reason: faultSentence(error), sinceMs, retryAtMs: Date.now() + backOffMs },
+  });
   const early = new AbortController();
   const wake = () => early.abort();
   retryNow.addEventListener("retry", wake);
@@ -77,7 +84,9 @@ async function loadAll(client: Client, store: LiveStore, signal: AbortSignal): P
   return Math.min(vms.revision, images.revision, operations.revision, events.revision);
 }
 
-async function allPages<T>(read: (after: string | undefined) => Promise<{ items: T[]; next?: string; revision: number }>) {
+async function allPages<T>(
+  read: (after: string | undefined) => Promise<{ items: T[]; next?: string; revision: number }>,
+) {
   const items: T[] = [];
   let page = await read(undefined);
   const { revision } = page;
@@ -129,17 +138,23 @@ async function* framesFrom(revision: number, client: Client, signal: AbortSignal
   }
 }
 
-async function wakeOrQuiet(onWake: (resolve: () => void) => void, client: Client, signal: AbortSignal): Promise<void> {
+async function wakeOrQuiet(
+  onWake: (resolve: () => void) => void,
+  client: Client,
+  signal: AbortSignal,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<"quiet" | "woken">();
   const timer = setTimeout(() => resolve("quiet"), quietMs);
   onWake(() => resolve("woken"));
-  if ((await promise) === "quiet") await client.call("getHealth", {}, AbortSignal.any([signal, AbortSignal.timeout(10_000)]));
+  if ((await promise) === "quiet")
+    await client.call("getHealth", {}, AbortSignal.any([signal, AbortSignal.timeout(10_000)]));
   clearTimeout(timer);
 }
 
 function closeFault(reason: string): Fault {
   const code = reason.split(/[ :]/)[0];
-  if (isFaultCode(code)) return new Fault(code, reason.slice(code.length).replace(/^[ :]+/, "") || "The stream has ended.");
+  if (isFaultCode(code))
+    return new Fault(code, reason.slice(code.length).replace(/^[ :]+/, "") || "The stream has ended.");
   return new Fault("host.unreachable", "The connection to the server was lost.");
 }
 
@@ -150,5 +165,7 @@ function closeFault(reason: string): Fault {
 async function reasonForRefusal(client: Client, end: unknown, signal: AbortSignal): Promise<unknown> {
   signal.throwIfAborted();
   await client.call("getMe", {}, signal);
-  return isFault(end, "store.compacted") ? end : new Fault("store.compacted", "The stream of changes was refused; everything is read anew.");
+  return isFault(end, "store.compacted")
+    ? end
+    : new Fault("store.compacted", "The stream of changes was refused; everything is read anew.");
 }

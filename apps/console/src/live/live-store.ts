@@ -93,7 +93,9 @@ function newestOf(operations: ReadonlyMap<string, Operation>): ReadonlyMap<strin
 }
 
 function withEvents(old: readonly SeraiEvent[], frames: readonly Frame[]): readonly SeraiEvent[] {
-  const fresh = frames.flatMap((frame) => (frame.kind === "event" && frame.type === "put" ? [frame.object] : []));
+  const fresh = frames.flatMap((frame) =>
+    frame.kind === "event" && frame.type === "put" ? [frame.object] : [],
+  );
   return fresh.length === 0 ? old : mergeEvents(fresh, old);
 }
 

@@ -72,7 +72,11 @@ function vmPoint(now: VmUsage, before: VmUsage | undefined, atMs: number, second
   };
 }
 
-function hostPoint(now: HostUsage, before: HostUsage | undefined, vms: ReadonlyMap<string, readonly UsagePoint[]>): UsagePoint {
+function hostPoint(
+  now: HostUsage,
+  before: HostUsage | undefined,
+  vms: ReadonlyMap<string, readonly UsagePoint[]>,
+): UsagePoint {
   const total = before === undefined ? 0 : now.cpuSeconds.total - before.cpuSeconds.total;
   const busy = before === undefined ? 0 : now.cpuSeconds.busy - before.cpuSeconds.busy;
   const sum = (key: "diskBytesPerSecond" | "netBytesPerSecond") =>

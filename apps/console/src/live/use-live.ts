@@ -22,7 +22,8 @@ export function usePendingOperations(): ReadonlyMap<string, Operation> {
     for (const operation of operations.values()) {
       if (isEnded(operation)) continue;
       const known = pending.get(operation.target.id);
-      if (known === undefined || known.createdAt < operation.createdAt) pending.set(operation.target.id, operation);
+      if (known === undefined || known.createdAt < operation.createdAt)
+        pending.set(operation.target.id, operation);
     }
     return pending;
   }, [operations]);

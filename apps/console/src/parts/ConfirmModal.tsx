@@ -1,4 +1,13 @@
-import { Button, Form, FormGroup, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from "@patternfly/react-core";
+import {
+  Button,
+  Form,
+  FormGroup,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  TextInput,
+} from "@patternfly/react-core";
 import { useId, useState, type ReactNode } from "react";
 
 export type ConfirmModalProps = {
@@ -37,14 +46,32 @@ export function ConfirmModal({ title, children, act, typed, onConfirm, onClose }
         >
           <div>{children}</div>
           {typed !== undefined && (
-            <FormGroup label={<>Type <strong>{typed}</strong> to confirm</>} fieldId={`${id}-typed`}>
-              <TextInput id={`${id}-typed`} value={text} autoComplete="off" spellCheck={false} onChange={(_, value) => setText(value)} />
+            <FormGroup
+              label={
+                <>
+                  Type <strong>{typed}</strong> to confirm
+                </>
+              }
+              fieldId={`${id}-typed`}
+            >
+              <TextInput
+                id={`${id}-typed`}
+                value={text}
+                autoComplete="off"
+                spellCheck={false}
+                onChange={(_, value) => setText(value)}
+              />
             </FormGroup>
           )}
         </Form>
       </ModalBody>
       <ModalFooter>
-        <Button variant="danger" isDisabled={!isReady || isBusy} isLoading={isBusy} onClick={() => void confirm()}>
+        <Button
+          variant="danger"
+          isDisabled={!isReady || isBusy}
+          isLoading={isBusy}
+          onClick={() => void confirm()}
+        >
           {act}
         </Button>
         <Button variant="link" onClick={onClose}>

@@ -1,7 +1,21 @@
-import { FormGroup, FormHelperText, FormSelect, FormSelectOption, HelperText, HelperTextItem, TextInput } from "@patternfly/react-core";
+import {
+  FormGroup,
+  FormHelperText,
+  FormSelect,
+  FormSelectOption,
+  HelperText,
+  HelperTextItem,
+  TextInput,
+} from "@patternfly/react-core";
 import type { ReactNode } from "react";
 
-type FieldProps = { id: string; label: string; hint?: ReactNode; error?: string | undefined; isRequired?: boolean };
+type FieldProps = {
+  id: string;
+  label: string;
+  hint?: ReactNode;
+  error?: string | undefined;
+  isRequired?: boolean;
+};
 
 function Framed({ id, label, hint, error, isRequired, children }: FieldProps & { children: ReactNode }) {
   return (
@@ -10,7 +24,9 @@ function Framed({ id, label, hint, error, isRequired, children }: FieldProps & {
       {(hint !== undefined || error !== undefined) && (
         <FormHelperText>
           <HelperText id={`${id}-help`} isLiveRegion={error !== undefined}>
-            <HelperTextItem variant={error === undefined ? "default" : "error"}>{error ?? hint}</HelperTextItem>
+            <HelperTextItem variant={error === undefined ? "default" : "error"}>
+              {error ?? hint}
+            </HelperTextItem>
           </HelperText>
         </FormHelperText>
       )}
@@ -29,7 +45,17 @@ export type TextFieldProps = FieldProps & {
   placeholder?: string;
 };
 
-export function TextField({ value, onChange, type = "text", min, max, step, unit, placeholder, ...field }: TextFieldProps) {
+export function TextField({
+  value,
+  onChange,
+  type = "text",
+  min,
+  max,
+  step,
+  unit,
+  placeholder,
+  ...field
+}: TextFieldProps) {
   const input = (
     <TextInput
       id={field.id}
@@ -49,7 +75,9 @@ export function TextField({ value, onChange, type = "text", min, max, step, unit
   );
   return (
     <Framed {...field}>
-      {unit === undefined ? input : (
+      {unit === undefined ? (
+        input
+      ) : (
         <span className="with-unit">
           {input}
           <span className="unit">{unit}</span>

@@ -11,9 +11,11 @@ export type SparklineProps = {
 
 const width = 240;
 const height = 56;
+/** Fewer values leave the left empty, so that a first minute does not jump about. */
+const minSlots = 24;
 
 /** A small area chart of the latest values, newest at the right. */
-export function Sparkline({ values, top, label, slots = 90 }: SparklineProps) {
+export function Sparkline({ values, top, label, slots = Math.max(minSlots, values.length) }: SparklineProps) {
   const gradient = useId();
   const ceiling = Math.max(top, ...values, Number.EPSILON);
   const step = width / (slots - 1);
@@ -23,7 +25,13 @@ export function Sparkline({ values, top, label, slots = 90 }: SparklineProps) {
   });
   const firstX = width - (values.length - 1) * step;
   return (
-    <svg className="sparkline" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" role="img" aria-label={label}>
+    <svg
+      className="sparkline"
+      viewBox={`0 0 ${width} ${height}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={label}
+    >
       <defs>
         <linearGradient id={gradient} x1="0" y1="0" x2="0" y2="1">
           <stop offset="0" className="sparkline__from" />
@@ -33,7 +41,10 @@ export function Sparkline({ values, top, label, slots = 90 }: SparklineProps) {
       <line x1="0" x2={width} y1={height - 1} y2={height - 1} className="sparkline__base" />
       {points.length > 1 && (
         <>
-          <polygon fill={`url(#${gradient})`} points={`${firstX.toFixed(1)},${height} ${points.join(" ")} ${width},${height}`} />
+          <polygon
+            fill={`url(#${gradient})`}
+            points={`${firstX.toFixed(1)},${height} ${points.join(" ")} ${width},${height}`}
+          />
           <polyline className="sparkline__line" points={points.join(" ")} />
         </>
       )}

@@ -60,7 +60,11 @@ export function BulkActions({ vms, onClear }: { vms: readonly VmView[]; onClear:
       </Button>
       <span role="status">{progress}</span>
       {asking !== undefined && (
-        <ForceModal vms={vms.filter((vm) => isAllowed(vm, asking))} action={asking} onClose={() => setAsking(undefined)} />
+        <ForceModal
+          vms={vms.filter((vm) => isAllowed(vm, asking))}
+          action={asking}
+          onClose={() => setAsking(undefined)}
+        />
       )}
     </div>
   );

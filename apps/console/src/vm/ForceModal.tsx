@@ -4,7 +4,15 @@ import { actionWords, type PowerAction } from "./power-actions.ts";
 import { usePower } from "./use-power.ts";
 
 /** Asks before an act that may lose a guest's unsaved data. */
-export function ForceModal({ vms, action, onClose }: { vms: readonly VmView[]; action: PowerAction; onClose: () => void }) {
+export function ForceModal({
+  vms,
+  action,
+  onClose,
+}: {
+  vms: readonly VmView[];
+  action: PowerAction;
+  onClose: () => void;
+}) {
   const power = usePower();
   const { name } = actionWords[action];
   const who = vms.length === 1 ? (vms[0]?.name ?? "") : `${vms.length} VMs`;

@@ -25,9 +25,16 @@ export function PowerMenu({ vm }: { vm: VmView }) {
         isOpen={isOpen}
         onOpenChange={setIsOpen}
         onSelect={() => setIsOpen(false)}
-        popperProps={{ position: "right", appendTo: () => document.body }}
+        popperProps={{ position: "right", appendTo: () => document.getElementById("main") ?? document.body }}
         toggle={(ref) => (
-          <MenuToggle ref={ref} variant="plain" size="sm" aria-label={`Actions for ${vm.name}`} isExpanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
+          <MenuToggle
+            ref={ref}
+            variant="plain"
+            size="sm"
+            aria-label={`Actions for ${vm.name}`}
+            isExpanded={isOpen}
+            onClick={() => setIsOpen(!isOpen)}
+          >
             <EllipsisVIcon />
           </MenuToggle>
         )}
@@ -37,16 +44,29 @@ export function PowerMenu({ vm }: { vm: VmView }) {
             {powerActions.map((action) => {
               const Icon = actionIcons[action];
               return (
-                <DropdownItem key={action} icon={<Icon />} isDisabled={!isAllowed(vm, action)} onClick={() => choose(action)}>
+                <DropdownItem
+                  key={action}
+                  icon={<Icon />}
+                  isDisabled={!isAllowed(vm, action)}
+                  onClick={() => choose(action)}
+                >
                   {actionWords[action].name}
                 </DropdownItem>
               );
             })}
             <Divider component="li" />
-            <DropdownItem onClick={() => void navigate({ to: "/vms/$vm", params: { vm: vm.id }, search: { tab: "terminal" } })}>
+            <DropdownItem
+              onClick={() =>
+                void navigate({ to: "/vms/$vm", params: { vm: vm.id }, search: { tab: "terminal" } })
+              }
+            >
               Open terminal
             </DropdownItem>
-            <DropdownItem onClick={() => void navigate({ to: "/vms/$vm", params: { vm: vm.id }, search: { tab: "screen" } })}>
+            <DropdownItem
+              onClick={() =>
+                void navigate({ to: "/vms/$vm", params: { vm: vm.id }, search: { tab: "screen" } })
+              }
+            >
               Open screen
             </DropdownItem>
             <Divider component="li" />

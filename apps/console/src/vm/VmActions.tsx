@@ -12,16 +12,18 @@ import { usePower } from "./use-power.ts";
 export function VmActions({ vm, operation }: { vm: VmView; operation: Operation | undefined }) {
   const power = usePower();
   const [asking, setAsking] = useState<PowerAction>();
-  const shown = allowedActions(vm).filter((action) => action !== "suspend").slice(0, 4);
+  const shown = allowedActions(vm)
+    .filter((action) => action !== "suspend")
+    .slice(0, 4);
   return (
     <div className="vm-actions">
-      {shown.map((action, index) => {
+      {shown.map((action) => {
         const Icon = actionIcons[action];
         const { name, hint, isHarsh } = actionWords[action];
         return (
           <Button
             key={action}
-            variant={index === 0 && !isHarsh ? "primary" : "secondary"}
+            variant={action === "start" || action === "resume" ? "primary" : "secondary"}
             icon={<Icon />}
             title={hint}
             isDisabled={operation !== undefined && action !== "forceStop" && action !== "stop"}

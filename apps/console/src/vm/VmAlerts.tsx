@@ -28,7 +28,11 @@ export function VmAlerts({ vm, operation }: { vm: VmView; operation: Operation |
         </Alert>
       )}
       {vm.trouble !== undefined && (
-        <Alert variant="danger" isInline title={vm.trouble.kind === "guest_panic" ? "The guest has panicked" : "The guest hangs"}>
+        <Alert
+          variant="danger"
+          isInline
+          title={vm.trouble.kind === "guest_panic" ? "The guest has panicked" : "The guest hangs"}
+        >
           {troubleSentence(vm.trouble.kind)} Since <Moment at={vm.trouble.at} />.
         </Alert>
       )}

@@ -80,7 +80,10 @@ export function VmDevices({ vm }: { vm: VmView }) {
             ["Memory balloon", yes(vm.hasBalloon)],
             ["Watchdog", yes(vm.hasWatchdog)],
             ["Kernel", vm.kernel === undefined ? undefined : imageName(vm.kernel.image)],
-            ["Kernel command line", vm.kernel?.cmdline === undefined ? undefined : <code key="cmdline">{vm.kernel.cmdline}</code>],
+            [
+              "Kernel command line",
+              vm.kernel?.cmdline === undefined ? undefined : <code key="cmdline">{vm.kernel.cmdline}</code>,
+            ],
           ]}
         />
       </Panel>

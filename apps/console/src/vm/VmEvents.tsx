@@ -20,13 +20,23 @@ export function VmEvents({ vm }: { vm: VmView }) {
     getNextPageParam: (page) => page.next,
   });
   const events = useMemo(
-    () => mergeEvents(live.filter((event) => event.target.id === vm.id), query.data?.pages.flatMap((page) => page.items) ?? []),
+    () =>
+      mergeEvents(
+        live.filter((event) => event.target.id === vm.id),
+        query.data?.pages.flatMap((page) => page.items) ?? [],
+      ),
     [live, query.data, vm.id],
   );
   if (query.isLoading) return <Loading />;
   return (
     <>
-      {query.isError && <FaultAlert title="Older events cannot be shown" error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isError && (
+        <FaultAlert
+          title="Older events cannot be shown"
+          error={query.error}
+          onRetry={() => void query.refetch()}
+        />
+      )}
       <EventList
         events={events}
         hasTarget={false}

@@ -1,4 +1,5 @@
 import { SearchInput } from "@patternfly/react-core";
+import { Chips } from "../parts/Chips.tsx";
 import type { countGroups } from "./select-vms.ts";
 import type { StateGroup } from "./vm-words.ts";
 
@@ -22,7 +23,9 @@ export type VmFiltersProps = {
 
 /** Search, and one button per state that occurs, with its count. */
 export function VmFilters({ text, group, counts, onChange }: VmFiltersProps) {
-  const shown = groups.filter(([name]) => name === "all" || name === "running" || name === group || counts[name] > 0);
+  const shown = groups.filter(
+    ([name]) => name === "all" || name === "running" || name === group || counts[name] > 0,
+  );
   return (
     <div className="filters">
       <SearchInput
@@ -34,19 +37,12 @@ export function VmFilters({ text, group, counts, onChange }: VmFiltersProps) {
         onChange={(_, value) => onChange({ q: value })}
         onClear={() => onChange({ q: "" })}
       />
-      <div className="chips" role="group" aria-label="State">
-        {shown.map(([name, words]) => (
-          <button
-            key={name}
-            type="button"
-            className={`chip is-${name}`}
-            aria-pressed={name === group}
-            onClick={() => onChange({ state: name })}
-          >
-            {words} <span className="chip__count">{counts[name]}</span>
-          </button>
-        ))}
-      </div>
+      <Chips
+        label="State"
+        chosen={group}
+        chips={shown.map(([key, words]) => ({ key, text: words, count: counts[key] }))}
+        onChoose={(key) => onChange({ state: key })}
+      />
     </div>
   );
 }

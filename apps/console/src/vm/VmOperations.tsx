@@ -18,13 +18,20 @@ export function VmOperations({ vm }: { vm: VmView }) {
   });
   const operations = useMemo(() => {
     const byId = new Map<string, Operation>(query.data?.items.map((operation) => [operation.id, operation]));
-    for (const operation of live.values()) if (operation.target.id === vm.id) byId.set(operation.id, operation);
+    for (const operation of live.values())
+      if (operation.target.id === vm.id) byId.set(operation.id, operation);
     return [...byId.values()].toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
   }, [live, query.data, vm.id]);
   if (query.isLoading) return <Loading />;
   return (
     <>
-      {query.isError && <FaultAlert title="Older operations cannot be shown" error={query.error} onRetry={() => void query.refetch()} />}
+      {query.isError && (
+        <FaultAlert
+          title="Older operations cannot be shown"
+          error={query.error}
+          onRetry={() => void query.refetch()}
+        />
+      )}
       <OperationTable operations={operations} hasTarget={false} />
     </>
   );

@@ -14,36 +14,54 @@ export function VmOverview({ vm }: { vm: VmView }) {
   const images = useImages();
   const image = images.get(vm.disks[0]?.image ?? vm.kernel?.image ?? "");
   const hasProcess = vm.pid !== undefined || ["running", "paused", "starting", "stopping"].includes(vm.state);
-  const addresses = vm.addresses.length === 0 ? <span className="quiet">none known</span> : <List items={vm.addresses} />;
+  const addresses =
+    vm.addresses.length === 0 ? <span className="quiet">none known</span> : <List items={vm.addresses} />;
   const labels = Object.entries(vm.labels);
   return (
     <div className="overview">
       {hasProcess && <VmUsageCharts vm={vm} />}
-      <Panel title="Guest">
-        <div className="guest">
-          {vm.hasDisplay && hasProcess && <VmScreenshot vm={vm} />}
+      <div className="column">
+        <Panel title="Guest">
+          <div className="guest">
+            {vm.hasDisplay && hasProcess && <VmScreenshot vm={vm} />}
+            <Facts
+              entries={[
+                ["Made from", image === undefined ? undefined : (image.guest?.title ?? image.name)],
+                ["Addresses", addresses],
+                ["Agent", agentWords(vm.agent)],
+                [
+                  "Up for",
+                  hasProcess && vm.startedAt !== undefined ? <UpFor since={vm.startedAt} /> : undefined,
+                ],
+                [
+                  "Labels",
+                  labels.length === 0 ? undefined : (
+                    <List items={labels.map(([key, value]) => `${key}=${value}`)} />
+                  ),
+                ],
+              ]}
+            />
+          </div>
+        </Panel>
+        <Panel
+          title="Wanted and seen"
+          aside={
+            <span className={isSettled(vm) ? "settled" : "unsettled"}>
+              {isSettled(vm) ? "as wanted" : "on its way"}
+            </span>
+          }
+        >
+          <p className="intent">{intentSentence(vm)}</p>
           <Facts
             entries={[
-              ["Made from", image === undefined ? undefined : (image.guest?.title ?? image.name)],
-              ["Addresses", addresses],
-              ["Agent", agentWords(vm.agent)],
-              ["Up for", hasProcess && vm.startedAt !== undefined ? <UpFor since={vm.startedAt} /> : undefined],
-              ["Labels", labels.length === 0 ? undefined : <List items={labels.map(([key, value]) => `${key}=${value}`)} />],
+              ["Last end", vm.exit === undefined ? undefined : <LastEnd vm={vm} />],
+              ["Restarts in a row", vm.restarts === 0 ? undefined : vm.restarts],
+              ["Generation", vm.generation],
+              ["Changed", <Moment key="changed" at={vm.updatedAt} />],
             ]}
           />
-        </div>
-      </Panel>
-      <Panel title="Wanted and seen" aside={<span className={isSettled(vm) ? "settled" : "unsettled"}>{isSettled(vm) ? "as wanted" : "on its way"}</span>}>
-        <p className="intent">{intentSentence(vm)}</p>
-        <Facts
-          entries={[
-            ["Last end", vm.exit === undefined ? undefined : <LastEnd vm={vm} />],
-            ["Restarts in a row", vm.restarts === 0 ? undefined : vm.restarts],
-            ["Generation", vm.generation],
-            ["Changed", <Moment key="changed" at={vm.updatedAt} />],
-          ]}
-        />
-      </Panel>
+        </Panel>
+      </div>
       <Panel title="Machine">
         <Facts
           entries={[
@@ -52,7 +70,12 @@ export function VmOverview({ vm }: { vm: VmView }) {
             ["Firmware", vm.kernel === undefined ? vm.firmware.toUpperCase() : "direct kernel boot"],
             ["Machine type", <code key="type">{vm.machineType}</code>],
             ["Accelerator", vm.accelerator === "tcg" ? "TCG: emulated, slow" : vm.accelerator?.toUpperCase()],
-            ["Host", <Link key="host" to="/host">{vm.host}</Link>],
+            [
+              "Host",
+              <Link key="host" to="/host">
+                {vm.host}
+              </Link>,
+            ],
             ["Process", vm.pid],
             ["Id", <code key="id">{vm.id}</code>],
             ["Created", <Moment key="created" at={vm.createdAt} />],

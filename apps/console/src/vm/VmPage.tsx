@@ -1,4 +1,13 @@
-import { Breadcrumb, BreadcrumbItem, EmptyState, EmptyStateBody, EmptyStateFooter, Tab, Tabs, TabTitleText } from "@patternfly/react-core";
+import {
+  Breadcrumb,
+  BreadcrumbItem,
+  EmptyState,
+  EmptyStateBody,
+  EmptyStateFooter,
+  Tab,
+  Tabs,
+  TabTitleText,
+} from "@patternfly/react-core";
 import { VirtualMachineIcon } from "@patternfly/react-icons/dist/esm/icons/virtual-machine-icon";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import type { VmView } from "@serai/api-contract/schemas";
@@ -20,16 +29,39 @@ import { VmStateLabel } from "./VmStateLabel.tsx";
 const VmTerminal = lazy(async () => ({ default: (await import("./VmTerminal.tsx")).VmTerminal }));
 const VmScreen = lazy(async () => ({ default: (await import("./VmScreen.tsx")).VmScreen }));
 
-type TabEntry = { key: string; title: string; isForOperators?: boolean; show: (vm: VmView) => ReactNode };
+type TabEntry = {
+  key: string;
+  title: string;
+  isForOperators?: boolean;
+  /** Takes all the height there is. */ isFilling?: boolean;
+  show: (vm: VmView) => ReactNode;
+};
 
 const tabs: readonly TabEntry[] = [
   { key: "overview", title: "Overview", show: (vm) => <VmOverview vm={vm} /> },
-  { key: "terminal", title: "Terminal", isForOperators: true, show: (vm) => <VmTerminal vm={vm} /> },
-  { key: "screen", title: "Screen", isForOperators: true, show: (vm) => <VmScreen vm={vm} /> },
+  {
+    key: "terminal",
+    title: "Terminal",
+    isForOperators: true,
+    isFilling: true,
+    show: (vm) => <VmTerminal vm={vm} />,
+  },
+  {
+    key: "screen",
+    title: "Screen",
+    isForOperators: true,
+    isFilling: true,
+    show: (vm) => <VmScreen vm={vm} />,
+  },
   { key: "devices", title: "Devices", show: (vm) => <VmDevices vm={vm} /> },
   { key: "events", title: "Events", show: (vm) => <VmEvents vm={vm} /> },
   { key: "operations", title: "Operations", show: (vm) => <VmOperations vm={vm} /> },
-  { key: "settings", title: "Settings", isForOperators: true, show: (vm) => <VmSettings key={vm.id} vm={vm} /> },
+  {
+    key: "settings",
+    title: "Settings",
+    isForOperators: true,
+    show: (vm) => <VmSettings key={vm.id} vm={vm} />,
+  },
 ];
 
 export function VmPage() {
@@ -56,7 +88,7 @@ function FoundVm({ vm }: { vm: VmView }) {
   const shownTabs = tabs.filter((entry) => mayAct || entry.isForOperators !== true);
   const active = shownTabs.find(({ key }) => key === tab) ?? shownTabs[0];
   return (
-    <div className="vm-page">
+    <div className={active?.isFilling === true ? "vm-page is-filled" : "vm-page"}>
       <PageHeader
         title={vm.name}
         breadcrumb={
@@ -79,10 +111,21 @@ function FoundVm({ vm }: { vm: VmView }) {
         onSelect={(_, key) => void navigate({ search: { tab: String(key) } })}
       >
         {shownTabs.map(({ key, title }) => (
-          <Tab key={key} eventKey={key} title={<TabTitleText>{title}</TabTitleText>} tabContentId={`tab-${key}`} id={`tab-button-${key}`} />
+          <Tab
+            key={key}
+            eventKey={key}
+            title={<TabTitleText>{title}</TabTitleText>}
+            tabContentId={`tab-${key}`}
+            id={`tab-button-${key}`}
+          />
         ))}
       </Tabs>
-      <div className="tab-body" role="tabpanel" id={`tab-${active?.key}`} aria-labelledby={`tab-button-${active?.key}`}>
+      <div
+        className="tab-body"
+        role="tabpanel"
+        id={`tab-${active?.key}`}
+        aria-labelledby={`tab-button-${active?.key}`}
+      >
         <Suspense fallback={<Loading />}>{active?.show(vm)}</Suspense>
       </div>
     </div>

@@ -27,7 +27,15 @@ function reason(vm: VmView): string | undefined {
   return stateOf(vm).group === "attention" && vm.exit !== undefined ? exitSentence(vm.exit.cause) : undefined;
 }
 
-export const VmRow = memo(function VmRow({ vm, rowIndex, guest, operation, isSelected, onToggle, mayAct }: VmRowProps) {
+export const VmRow = memo(function VmRow({
+  vm,
+  rowIndex,
+  guest,
+  operation,
+  isSelected,
+  onToggle,
+  mayAct,
+}: VmRowProps) {
   const hasProcess = vm.state !== "absent" && vm.state !== "suspended" && vm.state !== "unknown";
   const usage = useVmUsage(vm.id).at(-1);
   const isLive = hasProcess && usage !== undefined;
@@ -35,7 +43,12 @@ export const VmRow = memo(function VmRow({ vm, rowIndex, guest, operation, isSel
     <tr aria-rowindex={rowIndex} className={isSelected ? "is-selected" : undefined} data-vm={vm.name}>
       {mayAct && (
         <td className="col-select">
-          <input type="checkbox" aria-label={`Select ${vm.name}`} checked={isSelected} onChange={() => onToggle(vm.id)} />
+          <input
+            type="checkbox"
+            aria-label={`Select ${vm.name}`}
+            checked={isSelected}
+            onChange={() => onToggle(vm.id)}
+          />
         </td>
       )}
       <th scope="row" className="col-name">
@@ -49,7 +62,11 @@ export const VmRow = memo(function VmRow({ vm, rowIndex, guest, operation, isSel
       </td>
       <td className="col-cpu">
         {isLive ? (
-          <UsageBar share={usage.cpu / vm.cpus} text={`${percent(usage.cpu / vm.cpus)} of ${vm.cpus}`} label={`CPU of ${vm.name}`} />
+          <UsageBar
+            share={usage.cpu / vm.cpus}
+            text={`${percent(usage.cpu / vm.cpus)} of ${vm.cpus}`}
+            label={`CPU of ${vm.name}`}
+          />
         ) : (
           <span className="quiet">{vm.cpus}</span>
         )}
@@ -70,7 +87,9 @@ export const VmRow = memo(function VmRow({ vm, rowIndex, guest, operation, isSel
         {vm.addresses.length > 1 && <span className="quiet"> +{vm.addresses.length - 1}</span>}
       </td>
       <td className="col-guest">{guest}</td>
-      <td className="col-started">{hasProcess && vm.startedAt !== undefined && <UpFor since={vm.startedAt} />}</td>
+      <td className="col-started">
+        {hasProcess && vm.startedAt !== undefined && <UpFor since={vm.startedAt} />}
+      </td>
       <td className="col-actions">{mayAct && <PowerMenu vm={vm} />}</td>
     </tr>
   );

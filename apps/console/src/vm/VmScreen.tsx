@@ -19,7 +19,8 @@ export function VmScreen({ vm }: { vm: VmView }) {
   const rfb = useRef<RFB>(null);
   const [line, setLine] = useState<Line>("closed");
   const [attempt, setAttempt] = useState(0);
-  const isThere = vm.hasDisplay && (vm.state === "running" || vm.state === "paused" || vm.state === "stopping");
+  const isThere =
+    vm.hasDisplay && (vm.state === "running" || vm.state === "paused" || vm.state === "stopping");
 
   useEffect(() => {
     if (!isThere || box.current === null) return setLine("closed");
@@ -49,18 +50,38 @@ export function VmScreen({ vm }: { vm: VmView }) {
   return (
     <div className="console-tab" ref={frame}>
       <div className="console-bar">
-        <span className={`connection is-${line === "open" ? "live" : line === "closed" ? "lost" : "loading"}`} role="status">
+        <span
+          className={`connection is-${line === "open" ? "live" : line === "closed" ? "lost" : "loading"}`}
+          role="status"
+        >
           <span className="connection__dot" aria-hidden />
           {isThere ? words[line] : "The VM is not running; its screen shows when it starts"}
         </span>
         <span className="console-bar__end">
-          <Button size="sm" variant="secondary" icon={<KeyboardIcon />} isDisabled={line !== "open"} onClick={() => rfb.current?.sendCtrlAltDel()}>
+          <Button
+            size="sm"
+            variant="secondary"
+            icon={<KeyboardIcon />}
+            isDisabled={line !== "open"}
+            onClick={() => rfb.current?.sendCtrlAltDel()}
+          >
             Ctrl-Alt-Del
           </Button>
-          <Button size="sm" variant="secondary" icon={<ExpandIcon />} isDisabled={line !== "open"} onClick={() => void frame.current?.requestFullscreen()}>
+          <Button
+            size="sm"
+            variant="secondary"
+            icon={<ExpandIcon />}
+            isDisabled={line !== "open"}
+            onClick={() => void frame.current?.requestFullscreen()}
+          >
             Full screen
           </Button>
-          <Button size="sm" variant="secondary" isDisabled={!isThere || line !== "closed"} onClick={() => setAttempt(attempt + 1)}>
+          <Button
+            size="sm"
+            variant="secondary"
+            isDisabled={!isThere || line !== "closed"}
+            onClick={() => setAttempt(attempt + 1)}
+          >
             Reconnect
           </Button>
         </span>

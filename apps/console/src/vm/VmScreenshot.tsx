@@ -22,8 +22,18 @@ export function VmScreenshot({ vm }: { vm: VmView }) {
     return () => URL.revokeObjectURL(made);
   }, [data]);
   return (
-    <Link className="screenshot" to="/vms/$vm" params={{ vm: vm.id }} search={{ tab: "screen" }} aria-label={`Open the screen of ${vm.name}`}>
-      {address === undefined ? <span className="screenshot__none">No picture yet</span> : <img src={address} alt={`The screen of ${vm.name}`} />}
+    <Link
+      className="screenshot"
+      to="/vms/$vm"
+      params={{ vm: vm.id }}
+      search={{ tab: "screen" }}
+      aria-label={`Open the screen of ${vm.name}`}
+    >
+      {address === undefined ? (
+        <span className="screenshot__none">No picture yet</span>
+      ) : (
+        <img src={address} alt={`The screen of ${vm.name}`} />
+      )}
     </Link>
   );
 }

@@ -6,16 +6,10 @@ import { useState } from "react";
 import { faultSentence, fieldFaults } from "../api/fault-words.ts";
 import { schemaFaults } from "../api/schema-faults.ts";
 import { useServices } from "../app/services.ts";
-import { SelectField, TextField } from "../parts/Field.tsx";
 import { Panel } from "../parts/Panel.tsx";
+import { SettingsFields } from "./SettingsFields.tsx";
 import { changeFrom, settingsOf, type SettingsForm } from "./settings-form.ts";
 import { DeleteVmModal } from "./DeleteVmModal.tsx";
-
-const exitOptions = [
-  ["restart", "Restart it, waiting longer each time"],
-  ["stop", "Leave it stopped"],
-] as const;
-const keepOptions = [...exitOptions, ["preserve", "Keep it as it is, for inspection"]] as const;
 
 /** What may be changed later. */
 export function VmSettings({ vm }: { vm: VmView }) {
@@ -39,7 +33,11 @@ export function VmSettings({ vm }: { vm: VmView }) {
     setIsBusy(true);
     try {
       const headers = { "if-match": etagOf(edited?.generation ?? vm.generation) };
-      await client.call("changeVm", { params: { vm: vm.id }, body: change, headers }, AbortSignal.timeout(30_000));
+      await client.call(
+        "changeVm",
+        { params: { vm: vm.id }, body: change, headers },
+        AbortSignal.timeout(30_000),
+      );
       setEdited(undefined);
       toasts.show({ severity: "success", title: `Changed: ${vm.name}` });
     } catch (error) {
@@ -60,31 +58,34 @@ export function VmSettings({ vm }: { vm: VmView }) {
             void save();
           }}
         >
-          {failure !== undefined && <Alert variant="danger" isInline isLiveRegion title="Nothing was changed">{failure}</Alert>}
-          {edited !== undefined && edited.generation !== vm.generation && (
-            <Alert variant="warning" isInline title="This VM changed while you were editing">
-              <Button variant="link" isInline onClick={() => setEdited(undefined)}>Show the new values</Button>
+          {failure !== undefined && (
+            <Alert variant="danger" isInline isLiveRegion title="Nothing was changed">
+              {failure}
             </Alert>
           )}
-          <TextField id="name" label="Name" isRequired value={form.name} error={faults["name"]} onChange={(name) => set({ name })} />
-          <TextField id="description" label="Description" value={form.description} error={faults["description"]} onChange={(description) => set({ description })} />
-          <div className="field-row">
-            <TextField id="cpus" label="CPUs" type="number" min={1} max={64} value={form.cpus} error={faults["cpus"]} hint="At its next start" onChange={(cpus) => set({ cpus })} />
-            <TextField id="memory" label="Memory" type="number" min={16} step={16} unit="MiB" value={form.memoryMib} error={faults["memoryBytes"]} hint="At its next start" onChange={(memoryMib) => set({ memoryMib })} />
-          </div>
-          <SelectField id="onShutdown" label="When the guest shuts itself down" value={form.onShutdown} options={exitOptions} error={faults["policy.onShutdown"]} onChange={(onShutdown) => set({ onShutdown })} />
-          <SelectField id="onCrash" label="When its process ends unasked" value={form.onCrash} options={exitOptions} error={faults["policy.onCrash"]} onChange={(onCrash) => set({ onCrash })} />
-          <SelectField id="onPanic" label="When its kernel panics" value={form.onPanic} options={keepOptions} error={faults["policy.onPanic"]} onChange={(onPanic) => set({ onPanic })} />
-          <SelectField id="onHang" label="When its watchdog fires" value={form.onHang} options={keepOptions} error={faults["policy.onHang"]} onChange={(onHang) => set({ onHang })} />
+          {edited !== undefined && edited.generation !== vm.generation && (
+            <Alert variant="warning" isInline title="This VM changed while you were editing">
+              <Button variant="link" isInline onClick={() => setEdited(undefined)}>
+                Show the new values
+              </Button>
+            </Alert>
+          )}
+          <SettingsFields form={form} faults={faults} set={set} />
           <div className="form-actions">
-            <Button type="submit" isDisabled={!isChanged || isBusy} isLoading={isBusy}>Save</Button>
-            <Button variant="link" isDisabled={!isChanged} onClick={() => setEdited(undefined)}>Undo changes</Button>
+            <Button type="submit" isDisabled={!isChanged || isBusy} isLoading={isBusy}>
+              Save
+            </Button>
+            <Button variant="link" isDisabled={!isChanged} onClick={() => setEdited(undefined)}>
+              Undo changes
+            </Button>
           </div>
         </Form>
       </Panel>
       <Panel title="Delete">
         <p>Removes the VM and its disks. You will be asked to type its name.</p>
-        <Button variant="danger" isDisabled={vm.isDeleting} onClick={() => setIsDeleting(true)}>Delete this VM</Button>
+        <Button variant="danger" isDisabled={vm.isDeleting} onClick={() => setIsDeleting(true)}>
+          Delete this VM
+        </Button>
         {isDeleting && <DeleteVmModal vm={vm} onClose={() => setIsDeleting(false)} />}
       </Panel>
     </div>

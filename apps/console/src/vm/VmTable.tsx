@@ -78,7 +78,7 @@ export function VmTable({ vms, sorting, onSort, selected, onSelect, mayAct }: Vm
               <HeaderCell key={key} column={key} title={title} sorting={sorting} onSort={onSort} />
             ))}
             <th scope="col" className="col-actions">
-              <span className="pf-v6-u-screen-reader">Actions</span>
+              <span className="pf-v6-screen-reader">Actions</span>
             </th>
           </tr>
         </thead>
@@ -110,18 +110,34 @@ export function VmTable({ vms, sorting, onSort, selected, onSelect, mayAct }: Vm
 
 const Spacer = ({ px }: { px: number }) => (
   <tr aria-hidden className="spacer">
-    <td colSpan={9} style={{ height: px }} />
+    <td colSpan={9} style={{ height: px }}>
+      {""}
+    </td>
   </tr>
 );
 
-type HeaderCellProps = { column: SortKey | "guest"; title: string; sorting: Sorting; onSort: (sorting: Sorting) => void };
+type HeaderCellProps = {
+  column: SortKey | "guest";
+  title: string;
+  sorting: Sorting;
+  onSort: (sorting: Sorting) => void;
+};
 
 function HeaderCell({ column, title, sorting, onSort }: HeaderCellProps) {
-  if (column === "guest") return <th scope="col" className="col-guest">{title}</th>;
+  if (column === "guest")
+    return (
+      <th scope="col" className="col-guest">
+        {title}
+      </th>
+    );
   const isSorted = sorting.key === column;
   const Arrow = sorting.isDescending ? ArrowDownIcon : ArrowUpIcon;
   return (
-    <th scope="col" className={`col-${column}`} aria-sort={isSorted ? (sorting.isDescending ? "descending" : "ascending") : undefined}>
+    <th
+      scope="col"
+      className={`col-${column}`}
+      aria-sort={isSorted ? (sorting.isDescending ? "descending" : "ascending") : undefined}
+    >
       <button
         type="button"
         className="sort"

@@ -45,7 +45,10 @@ export function VmTerminal({ vm }: { vm: VmView }) {
   return (
     <div className="console-tab">
       <div className="console-bar">
-        <span className={`connection is-${line === "open" ? "live" : line === "closed" ? "lost" : "loading"}`} role="status">
+        <span
+          className={`connection is-${line === "open" ? "live" : line === "closed" ? "lost" : "loading"}`}
+          role="status"
+        >
           <span className="connection__dot" aria-hidden />
           {isThere ? words[line] : "The VM is not running; the terminal opens when it starts"}
         </span>
@@ -54,7 +57,12 @@ export function VmTerminal({ vm }: { vm: VmView }) {
           <Button ref={leave} size="sm" variant="secondary" onClick={() => terminal.current?.clear()}>
             Clear
           </Button>
-          <Button size="sm" variant="secondary" isDisabled={!isThere || line !== "closed"} onClick={() => setAttempt(attempt + 1)}>
+          <Button
+            size="sm"
+            variant="secondary"
+            isDisabled={!isThere || line !== "closed"}
+            onClick={() => setAttempt(attempt + 1)}
+          >
             Reconnect
           </Button>
         </span>
@@ -96,7 +104,10 @@ function createTerminal(box: HTMLElement, leave: () => void): { terminal: Termin
 /** Joins a terminal and a VM's serial port; the returned function parts them. */
 function connect(terminal: Terminal, vm: string, onLine: (line: Line) => void): () => void {
   onLine("connecting");
-  const socket = new WebSocket(socketAddress(pathOf(routes.vmSerial, { vm })), routes.vmSerial.webSocket.protocol);
+  const socket = new WebSocket(
+    socketAddress(pathOf(routes.vmSerial, { vm })),
+    routes.vmSerial.webSocket.protocol,
+  );
   socket.binaryType = "arraybuffer";
   const encoder = new TextEncoder();
   // Recent output comes again with each connection.
@@ -104,7 +115,8 @@ function connect(terminal: Terminal, vm: string, onLine: (line: Line) => void): 
     terminal.reset();
     onLine("open");
   };
-  socket.onmessage = ({ data }) => terminal.write(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
+  socket.onmessage = ({ data }) =>
+    terminal.write(typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer));
   socket.onclose = () => onLine("closed");
   const send = (data: Uint8Array<ArrayBuffer>) => {
     if (socket.readyState === WebSocket.OPEN) socket.send(data);

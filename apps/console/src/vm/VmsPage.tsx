@@ -1,4 +1,10 @@
-import { Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from "@patternfly/react-core";
+import {
+  Button,
+  EmptyState,
+  EmptyStateActions,
+  EmptyStateBody,
+  EmptyStateFooter,
+} from "@patternfly/react-core";
 import { PlusIcon } from "@patternfly/react-icons/dist/esm/icons/plus-icon";
 import { SearchIcon } from "@patternfly/react-icons/dist/esm/icons/search-icon";
 import { VirtualMachineIcon } from "@patternfly/react-icons/dist/esm/icons/virtual-machine-icon";
@@ -34,20 +40,22 @@ export function VmsPage() {
   const text = useDeferredValue(q);
 
   const counts = useMemo(() => countGroups(vms.values()), [vms]);
-  const shown = useMemo(
-    () => {
-      void sortTick;
-      return selectVms(vms.values(), { text, group: state as StateGroup | "all" }, sorting, (id) => usage.of(id).at(-1));
-    },
-    [vms, text, state, sorting, usage, sortTick],
-  );
+  const shown = useMemo(() => {
+    void sortTick;
+    return selectVms(vms.values(), { text, group: state as StateGroup | "all" }, sorting, (id) =>
+      usage.of(id).at(-1),
+    );
+  }, [vms, text, state, sorting, usage, sortTick]);
   const selection = useMemo(() => [...selected].flatMap((id) => vms.get(id) ?? []), [selected, vms]);
   const setFilter = useCallback(
     (next: { q?: string; state?: string }) =>
       void navigate({
         search: (old) => {
           const merged = { ...old, ...next };
-          return { q: merged.q === "" ? undefined : merged.q, state: merged.state === "all" ? undefined : merged.state };
+          return {
+            q: merged.q === "" ? undefined : merged.q,
+            state: merged.state === "all" ? undefined : merged.state,
+          };
         },
         replace: true,
       }),
@@ -83,7 +91,14 @@ export function VmsPage() {
               </EmptyStateFooter>
             </EmptyState>
           ) : (
-            <VmTable vms={shown} sorting={sorting} onSort={setSorting} selected={selected} onSelect={setSelected} mayAct={mayAct} />
+            <VmTable
+              vms={shown}
+              sorting={sorting}
+              onSort={setSorting}
+              selected={selected}
+              onSelect={setSelected}
+              mayAct={mayAct}
+            />
           )}
         </>
       )}
@@ -104,8 +119,13 @@ function NoVms({ mayAct }: { mayAct: boolean }) {
       {mayAct && (
         <EmptyStateFooter>
           <EmptyStateActions>
-            {hasImage && <Button component={(props) => <Link {...props} to="/vms/create" />}>Create VM</Button>}
-            <Button variant={hasImage ? "link" : "primary"} component={(props) => <Link {...props} to="/images" />}>
+            {hasImage && (
+              <Button component={(props) => <Link {...props} to="/vms/create" />}>Create VM</Button>
+            )}
+            <Button
+              variant={hasImage ? "link" : "primary"}
+              component={(props) => <Link {...props} to="/images" />}
+            >
               {hasImage ? "Look at the images" : "Get an image"}
             </Button>
           </EmptyStateActions>
@@ -120,7 +140,13 @@ function useShortcuts(create: () => void): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, [role=dialog]")) return;
+      if (
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey ||
+        target.closest("input, textarea, select, [role=dialog]")
+      )
+        return;
       if (event.key === "c") create();
       if (event.key !== "/") return;
       event.preventDefault();

@@ -5,14 +5,37 @@ import type { Operation } from "@serai/model/operation";
 export const powerActions = ["start", "stop", "forceStop", "pause", "resume", "reset", "suspend"] as const;
 export type PowerAction = (typeof powerActions)[number];
 
-export const actionWords: Record<PowerAction, { name: string; doing: string; hint: string; isHarsh: boolean }> = {
+export const actionWords: Record<
+  PowerAction,
+  { name: string; doing: string; hint: string; isHarsh: boolean }
+> = {
   start: { name: "Start", doing: "Starting", hint: "Start it, or resume it from disk", isHarsh: false },
-  stop: { name: "Shut down", doing: "Shutting down", hint: "Ask the guest; end it after 90 s", isHarsh: false },
-  forceStop: { name: "Force stop", doing: "Stopping", hint: "Like pulling the plug: unsaved data is lost", isHarsh: true },
+  stop: {
+    name: "Shut down",
+    doing: "Shutting down",
+    hint: "Ask the guest; end it after 90 s",
+    isHarsh: false,
+  },
+  forceStop: {
+    name: "Force stop",
+    doing: "Stopping",
+    hint: "Like pulling the plug: unsaved data is lost",
+    isHarsh: true,
+  },
   pause: { name: "Pause", doing: "Pausing", hint: "Freeze it in memory", isHarsh: false },
   resume: { name: "Resume", doing: "Resuming", hint: "Go on where it was paused", isHarsh: false },
-  reset: { name: "Reset", doing: "Resetting", hint: "Like the reset button: unsaved data is lost", isHarsh: true },
-  suspend: { name: "Suspend to disk", doing: "Suspending", hint: "Write its memory to disk and stop it", isHarsh: false },
+  reset: {
+    name: "Reset",
+    doing: "Resetting",
+    hint: "Like the reset button: unsaved data is lost",
+    isHarsh: true,
+  },
+  suspend: {
+    name: "Suspend to disk",
+    doing: "Suspending",
+    hint: "Write its memory to disk and stop it",
+    isHarsh: false,
+  },
 };
 
 const allowed: Readonly<Record<string, readonly PowerAction[]>> = {
@@ -39,7 +62,12 @@ export function allowedActions(vm: VmView): readonly PowerAction[] {
 export const isAllowed = (vm: VmView, action: PowerAction): boolean => allowedActions(vm).includes(action);
 
 /** Asks the server to do it; answers the receipt. */
-export function requestPower(client: Client, vm: string, action: PowerAction, signal: AbortSignal): Promise<Operation> {
+export function requestPower(
+  client: Client,
+  vm: string,
+  action: PowerAction,
+  signal: AbortSignal,
+): Promise<Operation> {
   const input = { params: { vm } };
   switch (action) {
     case "start":
@@ -74,6 +102,19 @@ const verbWords: Readonly<Record<string, string>> = {
   "image.upload": "Receiving",
   "image.delete": "Deleting",
 };
+
+const powerVerbs: ReadonlySet<string> = new Set([
+  "vm.create",
+  "vm.start",
+  "vm.stop",
+  "vm.pause",
+  "vm.resume",
+  "vm.reset",
+  "vm.suspend",
+  "vm.delete",
+]);
+/** False for operations such as a change of the description, under which a VM goes on as it was. */
+export const movesPower = (verb: string): boolean => powerVerbs.has(verb);
 
 /** "vm.start" → "Starting": what an operation is doing, for people. */
 export const verbDoing = (verb: string): string => verbWords[verb] ?? verb;

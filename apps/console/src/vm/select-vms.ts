@@ -9,7 +9,11 @@ export type VmFilter = { text: string; group: StateGroup | "all" };
 
 /** Words separated by spaces, all of which must match; `key=value` and `key=` look at labels only. */
 export function matches(vm: VmView, filter: VmFilter): boolean {
-  if (filter.group === "attention" ? !needsAttention(vm) : filter.group !== "all" && stateOf(vm).group !== filter.group) {
+  if (
+    filter.group === "attention"
+      ? !needsAttention(vm)
+      : filter.group !== "all" && stateOf(vm).group !== filter.group
+  ) {
     return false;
   }
   return filter.text
@@ -22,7 +26,8 @@ export function matches(vm: VmView, filter: VmFilter): boolean {
 function matchesWord(vm: VmView, word: string): boolean {
   const labels = Object.entries(vm.labels);
   const [key, value] = word.split("=", 2);
-  if (value !== undefined) return labels.some(([name, text]) => name === key && text.toLowerCase().startsWith(value));
+  if (value !== undefined)
+    return labels.some(([name, text]) => name === key && text.toLowerCase().startsWith(value));
   return (
     vm.name.includes(word) ||
     vm.id.startsWith(word) ||
@@ -52,12 +57,23 @@ export function selectVms(vms: Iterable<VmView>, filter: VmFilter, sorting: Sort
   const sign = sorting.isDescending ? -1 : 1;
   return [...vms]
     .filter((vm) => matches(vm, filter))
-    .toSorted((a, b) => sign * compare(a, b, live) || collator.compare(a.name, b.name) || a.id.localeCompare(b.id));
+    .toSorted(
+      (a, b) => sign * compare(a, b, live) || collator.compare(a.name, b.name) || a.id.localeCompare(b.id),
+    );
 }
 
 /** How many VMs each group holds, and all of them. */
 export function countGroups(vms: Iterable<VmView>): Record<StateGroup | "all", number> {
-  const counts = { all: 0, running: 0, paused: 0, changing: 0, stopped: 0, suspended: 0, attention: 0, unknown: 0 };
+  const counts = {
+    all: 0,
+    running: 0,
+    paused: 0,
+    changing: 0,
+    stopped: 0,
+    suspended: 0,
+    attention: 0,
+    unknown: 0,
+  };
   for (const vm of vms) {
     const { group } = stateOf(vm);
     counts.all++;

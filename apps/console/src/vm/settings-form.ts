@@ -32,6 +32,8 @@ export function changeFrom(form: SettingsForm, vm: VmView): VmChange {
     ...(form.description !== now.description && { description: form.description }),
     ...(form.cpus !== now.cpus && { cpus: Number(form.cpus) }),
     ...(form.memoryMib !== now.memoryMib && { memoryBytes: Number(form.memoryMib) * MiB }),
-    ...(policy.length > 0 && { policy: { ...vm.policy, ...Object.fromEntries(policy) } as VmChange["policy"] }),
+    ...(policy.length > 0 && {
+      policy: { ...vm.policy, ...Object.fromEntries(policy) } as VmChange["policy"],
+    }),
   };
 }

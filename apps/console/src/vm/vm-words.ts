@@ -2,7 +2,14 @@ import type { VmView } from "@serai/api-contract/schemas";
 import type { ExitCause, VmState } from "@serai/model/vm";
 
 /** The groups that people filter and count by. */
-export type StateGroup = "running" | "paused" | "changing" | "stopped" | "suspended" | "attention" | "unknown";
+export type StateGroup =
+  | "running"
+  | "paused"
+  | "changing"
+  | "stopped"
+  | "suspended"
+  | "attention"
+  | "unknown";
 
 const stateWords: Record<VmState, { text: string; group: StateGroup }> = {
   unknown: { text: "Unknown", group: "unknown" },
@@ -22,18 +29,28 @@ const troubleWords: Readonly<Record<string, string>> = { guest_panic: "Panicked"
 /** What the state column says: one or two words, and the group it counts in. */
 export function stateOf(vm: VmView): { text: string; group: StateGroup } {
   if (vm.isDeleting) return { text: "Deleting", group: "changing" };
-  if (vm.trouble !== undefined) return { text: troubleWords[vm.trouble.kind] ?? "In trouble", group: "attention" };
+  if (vm.trouble !== undefined)
+    return { text: troubleWords[vm.trouble.kind] ?? "In trouble", group: "attention" };
   const state = isVmState(vm.state) ? stateWords[vm.state] : { text: vm.state, group: "unknown" as const };
-  if (vm.state === "absent" && vm.restartAt !== undefined && vm.power === "running") return { text: "Restarting", group: "changing" };
+  if (vm.state === "absent" && vm.restartAt !== undefined && vm.power === "running")
+    return { text: "Restarting", group: "changing" };
   if (vm.fault !== undefined && state.group !== "running") return { text: "Failed", group: "attention" };
   if (vm.state === "absent" && isUnasked(vm.exit?.cause)) return { text: "Crashed", group: "attention" };
   return state;
 }
 
-const unaskedCauses: ReadonlySet<string> = new Set(["guest_panic", "guest_hang", "process_crash", "process_killed", "host_oom", "vanished"]);
+const unaskedCauses: ReadonlySet<string> = new Set([
+  "guest_panic",
+  "guest_hang",
+  "process_crash",
+  "process_killed",
+  "host_oom",
+  "vanished",
+]);
 const isUnasked = (cause: string | undefined): boolean => cause !== undefined && unaskedCauses.has(cause);
 
-export const needsAttention = (vm: VmView): boolean => stateOf(vm).group === "attention" || vm.fault !== undefined;
+export const needsAttention = (vm: VmView): boolean =>
+  stateOf(vm).group === "attention" || vm.fault !== undefined;
 
 const exitSentences: Record<ExitCause, string> = {
   requested: "It was stopped on request.",
@@ -49,13 +66,17 @@ const exitSentences: Record<ExitCause, string> = {
 
 /** Why the guest's process ended, for people. */
 export function exitSentence(cause: string): string {
-  return Object.hasOwn(exitSentences, cause) ? exitSentences[cause as ExitCause] : `It ended: ${cause.replaceAll("_", " ")}.`;
+  return Object.hasOwn(exitSentences, cause)
+    ? exitSentences[cause as ExitCause]
+    : `It ended: ${cause.replaceAll("_", " ")}.`;
 }
 
 /** A guest that is there but in a bad way, for people. */
 export function troubleSentence(kind: string): string {
-  if (kind === "guest_panic") return "The guest's kernel has panicked. It is kept as it is, so that you can look at it; reset or stop it to go on.";
-  if (kind === "guest_hang") return "The guest has stopped answering its watchdog. Look at its screen; reset or stop it to go on.";
+  if (kind === "guest_panic")
+    return "The guest's kernel has panicked. It is kept as it is, so that you can look at it; reset or stop it to go on.";
+  if (kind === "guest_hang")
+    return "The guest has stopped answering its watchdog. Look at its screen; reset or stop it to go on.";
   return `The guest is in trouble: ${kind.replaceAll("_", " ")}.`;
 }
 
