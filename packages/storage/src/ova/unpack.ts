@@ -58,11 +58,14 @@ async function feed(stream: Readable, { tar, hash }: Sinks, signal: AbortSignal)
   tar.end(null);
 }
 
-const drained = (tar: Sinks["tar"]): Promise<void> =>
-  new Promise((resolve) => {
-    tar.once("drain", resolve);
-    tar.once("close", resolve);
-  });
+async function drained(tar: Sinks["tar"]): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  tar.once("drain", resolve);
+  tar.once("close", resolve); // it will never drain
+  await promise;
+  tar.off("drain", resolve);
+  tar.off("close", resolve);
+}
 
 function checkedName(name: string, type: string | null | undefined): string {
   if (type !== "file") throw hostile(`It holds something that is not a plain file (${type ?? "of an unknown kind"}).`);
