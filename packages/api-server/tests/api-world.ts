@@ -51,7 +51,7 @@ export async function startApi(
   await api.listen({ socketPath });
   const port = Number(new URL(url).port);
   const tlsAgent = new HttpsAgent({ keepAlive: true, ca: tls.cert, maxSockets: 16 });
-  const localAgent = new HttpAgent({ keepAlive: true, maxSockets: 16 });
+  const localAgent = new HttpAgent({ keepAlive: true, maxSockets: 32 });
   let isClosed = false;
   const close = async () => {
     if (isClosed) return;
@@ -113,6 +113,7 @@ function exchange(
 ): Promise<Got> {
   return new Promise((resolve, reject) => {
     request.on("error", reject);
+    request.setTimeout(15_000, () => request.destroy(new Error("no answer within 15 s")));
     request.on("response", (reply) => {
       const chunks: Buffer[] = [];
       reply.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -127,6 +128,9 @@ function exchange(
         });
       });
     });
+    // Node frames no body of GET and HEAD by itself; unframed it would count as the next request.
+    if (body !== undefined && !request.hasHeader("content-length"))
+      request.setHeader("content-length", Buffer.byteLength(body));
     request.end(body);
   });
 }
