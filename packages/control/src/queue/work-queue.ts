@@ -89,6 +89,9 @@ export class WorkQueue {
     item.isRunning = true;
     this.#running += 1;
     const next = await this.#look(id, item);
+    // What the next look needs to see may be a message that waits for the event loop: without this turn,
+    // a reconciler that never leaves memory would look at the same old state for ever.
+    if (next !== "settled" && next.inMs <= 0) await new Promise((resolve) => setImmediate(resolve));
     item.isRunning = false;
     this.#running -= 1;
     this.#plan(id, item, next);
