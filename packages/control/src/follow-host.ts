@@ -33,6 +33,7 @@ async function listen(parts: ControlParts, signal: AbortSignal): Promise<void> {
   for (const { record, status } of parts.view.vms.entries()) {
     if (status.sighting.state === "unknown") parts.nudge("vm", record.id);
   }
+  signal.throwIfAborted(); // a signal that fired before it is listened to is heard by nobody
   for await (const sighting of parts.host.sightings(signal)) {
     const known = parts.view.vms.get(sighting.vm)?.status.sighting;
     if (known === undefined || JSON.stringify(known) === JSON.stringify(sighting)) continue;

@@ -130,6 +130,7 @@ class OpenHost implements HostAgent {
   }
 
   async *sightings(signal: AbortSignal): AsyncIterable<VmSighting> {
+    signal.throwIfAborted();
     const queue = new AsyncQueue<VmSighting>(100_000);
     this.#subscribers.add(queue);
     const onAbort = () => queue.end();

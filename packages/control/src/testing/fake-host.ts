@@ -142,6 +142,7 @@ export function fakeHost(options: FakeHostOptions): FakeHost {
     },
     sightings: async function* (signal) {
       reach();
+      signal.throwIfAborted();
       const queue = new AsyncQueue<VmSighting>();
       const stop = () => queue.end();
       signal.addEventListener("abort", stop, { once: true });
