@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isFault } from "@serai/kit/fault";
@@ -63,13 +63,23 @@ test("a discarded suspend leaves an absent VM that boots anew", async () => {
   assert.equal(driver.sighting().state, "running");
 });
 
-test("a suspend that fails leaves the VM running", async () => {
+test("a suspend that is cancelled before it began leaves the VM running", async () => {
   await using world = await DriverFixture.create();
   const driver = await world.open();
   await driver.launch(world.plan(), patience());
-  const cancelled = AbortSignal.abort(new Error("changed my mind"));
 
-  await assert.rejects(driver.suspend(cancelled));
+  await assert.rejects(driver.suspend(AbortSignal.abort(new Error("changed my mind"))));
+
+  assert.equal(driver.sighting().state, "running");
+});
+
+test("a suspend for which there is no space says so and leaves the VM running, and works later", async () => {
+  await using world = await DriverFixture.create();
+  const driver = await world.open();
+  await driver.launch(world.plan(), patience());
+  await symlink("/dev/full", join(world.directory, "suspended.state.part"));
+
+  await assert.rejects(driver.suspend(patience()), (error) => isFault(error, "pool.full"));
 
   assert.equal(driver.sighting().state, "running");
   await driver.suspend(patience());
