@@ -28,7 +28,12 @@ export type MockState = {
 export function createMockState(now: () => string): MockState {
   let revision = 0;
   let count = 0;
-  const objects: MockState["objects"] = { vm: new Map(), image: new Map(), operation: new Map(), event: new Map() };
+  const objects: MockState["objects"] = {
+    vm: new Map(),
+    image: new Map(),
+    operation: new Map(),
+    event: new Map(),
+  };
   const frames: WatchFrame[] = [];
   const listeners = new Set<(frame: WatchFrame) => void>();
   const work = new Map<string, Step[]>();

@@ -1,4 +1,4 @@
-import { isFaultCode, type FaultCode } from "@serai/kit/fault";
+import type { FaultCode } from "@serai/kit/fault";
 import { DiskBusSchema, ExitPolicySchema, PortForwardSchema, VmSpecSchema } from "@serai/model/vm-spec";
 import { Type, type Static, type TSchema } from "typebox";
 
@@ -30,8 +30,6 @@ export const ProblemSchema = Type.Object(
   { $id: "Problem" },
 );
 export type Problem = Static<typeof ProblemSchema>;
-export const isSeraiProblem = (problem: Problem): problem is Problem & { code: FaultCode } =>
-  isFaultCode(problem.code);
 
 const TargetSchema = Type.Object({
   kind: Type.Union([Type.Literal("vm"), Type.Literal("image"), Type.Literal("host"), Type.Literal("token")]),
