@@ -9,7 +9,8 @@ import type { ControlUser } from "./control-user.ts";
  */
 export function openCodeCache(name: "host" | "control", user: ControlUser | undefined): string | undefined {
   const { SERAI_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
-  const root = process.geteuid?.() === 0 ? "/var/cache/serai" : (own ?? join(xdg ?? join(homedir(), ".cache"), "serai"));
+  const root =
+    process.geteuid?.() === 0 ? "/var/cache/serai" : (own ?? join(xdg ?? join(homedir(), ".cache"), "serai"));
   const path = join(root, `code-${name}`);
   try {
     mkdirSync(path, { recursive: true, mode: 0o755 });

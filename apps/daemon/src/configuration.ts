@@ -64,7 +64,9 @@ function parse(args: string[]) {
   try {
     return parseArgs({ args, options, allowPositionals: false }).values;
   } catch (error) {
-    throw new Fault("setup.failed", `${(error as Error).message.split(".")[0]}. See --help.`, { cause: error });
+    throw new Fault("setup.failed", `${(error as Error).message.split(".")[0]}. See --help.`, {
+      cause: error,
+    });
   }
 }
 

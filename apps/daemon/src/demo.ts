@@ -31,7 +31,13 @@ const demos: Demo[] = [
   {
     image: "memtest86",
     what: "a memory tester, no operating system",
-    spec: { name: "demo-memtest", memoryBytes: 128 * MiB, kernel: { image: "memtest86" }, nics: [], hasAgent: false },
+    spec: {
+      name: "demo-memtest",
+      memoryBytes: 128 * MiB,
+      kernel: { image: "memtest86" },
+      nics: [],
+      hasAgent: false,
+    },
   },
 ];
 
@@ -92,7 +98,9 @@ async function seed(client: Client, demo: Demo, signal: AbortSignal): Promise<bo
 }
 
 const { values } = parseArgs({ options: { "state-dir": { type: "string" } } });
-const { apiSocket } = stateDirectory(values["state-dir"] ?? process.env["SERAI_STATE_DIR"] ?? "/var/lib/serai");
+const { apiSocket } = stateDirectory(
+  values["state-dir"] ?? process.env["SERAI_STATE_DIR"] ?? "/var/lib/serai",
+);
 const transport = nodeTransport({ socketPath: apiSocket });
 const client = createClient(transport);
 const signal = AbortSignal.timeout(deadlineMs);

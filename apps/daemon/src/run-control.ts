@@ -44,7 +44,13 @@ export async function runControl(
   const store = await openStore(state.store, signal);
   undo.defer(() => store.close());
   const control = await createControl(
-    { store, host, spoolDir: state.spool, catalogue: await readCatalogue(configuration.catalogue), log: logger },
+    {
+      store,
+      host,
+      spoolDir: state.spool,
+      catalogue: await readCatalogue(configuration.catalogue),
+      log: logger,
+    },
     signal,
   );
   undo.defer(() => control.close(drainMs));

@@ -14,7 +14,11 @@ const logger = createLogger("host");
 
 type Running = { apiUrl?: string | undefined; apiSocket: string; failed: Promise<never> };
 
-async function startAll(configuration: Configuration, stack: AsyncDisposableStack, signal: AbortSignal): Promise<Running> {
+async function startAll(
+  configuration: Configuration,
+  stack: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Running> {
   const state = stateDirectory(configuration.stateDir);
   const user = configuration.isPrivileged ? findControlUser() : undefined;
   const lock = await openStateDirectory(state, user);
@@ -30,7 +34,12 @@ async function startAll(configuration: Configuration, stack: AsyncDisposableStac
     stack.defer(() => control.close());
     return control;
   }
-  const server = await serveHost({ agent, socketPath: state.hostSocket, logger, ...(user && { gid: user.gid }) });
+  const server = await serveHost({
+    agent,
+    socketPath: state.hostSocket,
+    logger,
+    ...(user && { gid: user.gid }),
+  });
   stack.defer(() => server.close());
   const { superviseControl } = await import("./supervise-control.ts");
   const control = superviseControl({ configuration: controlConfiguration, user, logger });
@@ -76,7 +85,10 @@ export async function runDaemon(configuration: Configuration): Promise<void> {
     await run(configuration);
     process.exit(0);
   } catch (error) {
-    logger.debug({ error: errorChain(error), stack: error instanceof Error ? error.stack : undefined }, "the daemon ends");
+    logger.debug(
+      { error: errorChain(error), stack: error instanceof Error ? error.stack : undefined },
+      "the daemon ends",
+    );
     process.stderr.write(`serai: ${sentenceOf(error)}\n`);
     process.exit(isFault(error, "store.locked") ? exitCodes.locked : exitCodes.failed);
   }

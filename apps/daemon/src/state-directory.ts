@@ -47,7 +47,10 @@ export function stateDirectory(root: string): StateDirectory {
  * Makes what is missing and locks it for this process: one daemon per state directory. Control's part belongs to
  * its own user; what root writes lies outside of it.
  */
-export async function openStateDirectory(state: StateDirectory, user: ControlUser | undefined): Promise<FileLock> {
+export async function openStateDirectory(
+  state: StateDirectory,
+  user: ControlUser | undefined,
+): Promise<FileLock> {
   const isPrivileged = user !== undefined;
   if (isPrivileged) checkReachable(state.root);
   try {

@@ -28,7 +28,11 @@ const maxRestartDelayMs = 30_000;
 
 /** Starts `serai-control`, starts it again whenever it ends, later each time, until it is closed. */
 export function superviseControl(options: SupervisorOptions): Supervisor {
-  const { promise: ready, resolve: setReady, reject: setRefused } = Promise.withResolvers<{ apiUrl?: string }>();
+  const {
+    promise: ready,
+    resolve: setReady,
+    reject: setRefused,
+  } = Promise.withResolvers<{ apiUrl?: string }>();
   ready.catch(() => {}); // whoever waits for it hears of it
   let child: ChildProcess | undefined;
   let isClosing = false;
@@ -53,7 +57,8 @@ export function superviseControl(options: SupervisorOptions): Supervisor {
     const onEnd = (detail: string) => {
       clearTimeout(deadline);
       if (isClosing) return;
-      if (!wasReady) return setRefused(new Fault("setup.failed", refusal ?? `serai-control could not start (${detail}).`));
+      if (!wasReady)
+        return setRefused(new Fault("setup.failed", refusal ?? `serai-control could not start (${detail}).`));
       failures = performance.now() - startedAt > 60_000 ? 0 : failures + 1;
       const delayMs = Math.min(maxRestartDelayMs, 100 * 2 ** failures);
       options.logger.error({ detail, refusal, delayMs }, "serai-control ended; it is started again");
@@ -115,12 +120,21 @@ function launch({ user }: SupervisorOptions): ChildProcess {
     "--",
   ];
   const canWalk = isWalkable(code) && isWalkable(dirname(process.execPath));
-  if (canWalk) return spawn(drop[0] as string, [...drop.slice(1), process.execPath, ...flags, script], { env, stdio, cwd: "/" });
+  if (canWalk)
+    return spawn(drop[0] as string, [...drop.slice(1), process.execPath, ...flags, script], {
+      env,
+      stdio,
+      cwd: "/",
+    });
   // For example below /root. A mount that only this process tree sees is the smallest door there is.
   const seen = (path: string) => path.replace(code, shownAt);
   const mount = `mount --bind "$1" ${shownAt} && cd / && shift && exec "$@"`;
   const command = [...drop, seen(process.execPath), ...flags, seen(script)];
-  return spawn("unshare", ["--mount", "--", "sh", "-c", mount, "sh", code, ...command], { env, stdio, cwd: "/" });
+  return spawn("unshare", ["--mount", "--", "sh", "-c", mount, "sh", code, ...command], {
+    env,
+    stdio,
+    cwd: "/",
+  });
 }
 
 function passedOn(name: string): Record<string, string> {

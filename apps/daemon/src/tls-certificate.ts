@@ -35,7 +35,10 @@ async function readPair(directory: string): Promise<TlsPair | undefined> {
 function isGood(cert: string, nowMs: number): boolean {
   try {
     const certificate = new X509Certificate(cert);
-    return certificate.validToDate.getTime() - nowMs > renewBeforeMs && certificate.checkHost(hostname()) !== undefined;
+    return (
+      certificate.validToDate.getTime() - nowMs > renewBeforeMs &&
+      certificate.checkHost(hostname()) !== undefined
+    );
   } catch {
     return false; // damaged: as good as none
   }
@@ -70,6 +73,9 @@ async function makePair(nowMs: number): Promise<TlsPair> {
       ]),
     ],
   });
-  const key = x509.PemConverter.encode(await crypto.subtle.exportKey("pkcs8", keys.privateKey), "PRIVATE KEY");
+  const key = x509.PemConverter.encode(
+    await crypto.subtle.exportKey("pkcs8", keys.privateKey),
+    "PRIVATE KEY",
+  );
   return { key: `${key}\n`, cert: `${certificate.toString("pem")}\n` };
 }

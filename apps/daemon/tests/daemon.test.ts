@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
@@ -21,10 +21,16 @@ type Daemon = { process: ChildProcess; pid: number; apiUrl?: string; apiSocket: 
 type Ended = { code: number | null; stderr: string };
 
 function launch(args: string[]): { process: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, SERAI_LOG: "error" } });
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, SERAI_LOG: "error" },
+  });
   let stderr = "";
   child.stderr?.on("data", (text: Buffer) => (stderr += text.toString()));
-  return { process: child, ended: once(child, "exit").then(([code]) => ({ code: code as number | null, stderr })) };
+  return {
+    process: child,
+    ended: once(child, "exit").then(([code]) => ({ code: code as number | null, stderr })),
+  };
 }
 
 async function start(stateDir: string, args: string[] = ["--port", "0"]): Promise<Daemon> {
@@ -69,7 +75,9 @@ async function createVm(daemon: Daemon, name: string): Promise<void> {
 }
 
 const vmNames = (daemon: Daemon) =>
-  withClient(daemon, async (client) => (await client.call("listVms", {}, signal)).items.map(({ name }) => name));
+  withClient(daemon, async (client) =>
+    (await client.call("listVms", {}, signal)).items.map(({ name }) => name),
+  );
 
 async function childrenOf(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
@@ -106,7 +114,7 @@ test("state survives a stop, a kill -9 of the daemon and one of control", async 
     const names = await poll(
       { ms: 20_000, everyMs: 100, code: "request.timeout", message: "Control did not come back." },
       signal,
-      async () => (await isAlive(victim) ? undefined : vmNames(daemon).catch(() => undefined)),
+      async () => ((await isAlive(victim)) ? undefined : vmNames(daemon).catch(() => undefined)),
     );
     assert.deepEqual(names, ["one", "two"]);
     assert.equal(await stop(daemon, "SIGINT"), 0);
@@ -188,27 +196,42 @@ test("the certificate names this machine, is kept, and its key is private", asyn
 });
 
 async function presented({ apiUrl }: Daemon): Promise<X509Certificate> {
-  const socket = connect({ port: Number(new URL(apiUrl ?? assert.fail()).port), host: "127.0.0.1", rejectUnauthorized: false });
+  const socket = connect({
+    port: Number(new URL(apiUrl ?? assert.fail()).port),
+    host: "127.0.0.1",
+    rejectUnauthorized: false,
+  });
   await once(socket, "secureConnect");
   const certificate = socket.getPeerX509Certificate();
   socket.destroy();
   return certificate ?? assert.fail("no certificate");
 }
 
-test("control has no rights: another user, no groups, no capabilities, none to be had", { skip: !isRoot }, async () => {
-  await withStateDir(async (stateDir) => {
-    const daemon = await start(stateDir);
+test(
+  "control has no rights: another user, no groups, no capabilities, none to be had",
+  { skip: !isRoot },
+  async () => {
+    await withStateDir(async (stateDir) => {
+      const daemon = await start(stateDir);
 
-    const status = await readFile(`/proc/${await controlOf(daemon)}/status`, "utf8");
-    const environment = await readFile(`/proc/${await controlOf(daemon)}/environ`, "utf8");
-    await stop(daemon);
+      const status = await readFile(`/proc/${await controlOf(daemon)}/status`, "utf8");
+      const environment = await readFile(`/proc/${await controlOf(daemon)}/environ`, "utf8");
+      await stop(daemon);
 
-    const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1]?.trim();
-    assert.doesNotMatch(field("Uid") ?? "0", /\b0\b/);
-    assert.equal(field("Groups"), "");
-    for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) assert.equal(field(set), "0".repeat(16), set);
-    assert.equal(field("NoNewPrivs"), "1");
-    const names = environment.split("\0").filter(Boolean).map((entry) => entry.split("=")[0]);
-    assert.deepEqual(names.filter((name) => !/^(PATH|SERAI_LOG|NODE_.*)$/.test(name ?? "")), []);
-  });
-});
+      const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, "m").exec(status)?.[1]?.trim();
+      assert.doesNotMatch(field("Uid") ?? "0", /\b0\b/);
+      assert.equal(field("Groups"), "");
+      for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        assert.equal(field(set), "0".repeat(16), set);
+      assert.equal(field("NoNewPrivs"), "1");
+      const names = environment
+        .split("\0")
+        .filter(Boolean)
+        .map((entry) => entry.split("=")[0]);
+      assert.deepEqual(
+        names.filter((name) => !/^(PATH|SERAI_LOG|NODE_.*)$/.test(name ?? "")),
+        [],
+      );
+    });
+  },
+);

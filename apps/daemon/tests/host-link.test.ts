@@ -83,7 +83,9 @@ test("raw streams go both ways", async () => {
 
   const stream = await world.link.openStream("vm-000000000000", "serial", signal);
   stream.write("hello");
-  const [echo] = (await new Promise<Buffer[]>((resolve) => stream.once("data", (data: Buffer) => resolve([data])))) as [Buffer];
+  const [echo] = (await new Promise<Buffer[]>((resolve) =>
+    stream.once("data", (data: Buffer) => resolve([data])),
+  )) as [Buffer];
 
   assert.equal(echo.toString(), "hello");
   stream.destroy();

@@ -17,7 +17,11 @@ const maxTries = 20;
 export function createCommit(store: Store, view: View): Commit {
   return (plan, signal) =>
     withDeadline(
-      { ms: 30_000, code: "store.unavailable", message: "The store did not answer in time; look before you try again." },
+      {
+        ms: 30_000,
+        code: "store.unavailable",
+        message: "The store did not answer in time; look before you try again.",
+      },
       signal,
       async (inner) => {
         for (let tries = 0; tries < maxTries; tries++) {

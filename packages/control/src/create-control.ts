@@ -70,9 +70,15 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
       all,
       concurrency,
       random,
-      onError: (id, error, failures) => log.warn({ [name]: id, failures, err: error }, "a look failed; it is tried again"),
+      onError: (id, error, failures) =>
+        log.warn({ [name]: id, failures, err: error }, "a look failed; it is tried again"),
     });
-  queues.vm = queue("vm", reconcileVmPower(parts, createLaunchGate(view.vms, parts.hostFacts)), () => view.vms.ids(), 8);
+  queues.vm = queue(
+    "vm",
+    reconcileVmPower(parts, createLaunchGate(view.vms, parts.hostFacts)),
+    () => view.vms.ids(),
+    8,
+  );
   queues.image = queue("image", reconcileImage(parts), () => view.images.ids(), 2);
   for (const id of view.vms.ids()) queues.vm.nudge(id);
   for (const id of view.images.ids()) queues.image.nudge(id);

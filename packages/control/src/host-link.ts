@@ -1,6 +1,13 @@
 import type { Duplex } from "node:stream";
 import type { HostReport, HostUsage } from "@serai/model/host";
-import type { ExecRequest, ExecResult, HostVerb, ImageFacts, SweepReport, VmStream } from "@serai/model/host-request";
+import type {
+  ExecRequest,
+  ExecResult,
+  HostVerb,
+  ImageFacts,
+  SweepReport,
+  VmStream,
+} from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
 import type { VmSighting } from "@serai/model/vm";
 
@@ -26,7 +33,11 @@ export type HostLink = {
    * Verifies the content that was spooled for this image (or built on this host) and takes it over.
    * Throws `image.hostile`, `image.unreadable`, `image.checksum_mismatch`, `pool.full`.
    */
-  takeImage(image: string, generation: number, signal: AbortSignal): Promise<ImageFacts & { kind: ImageKind; guest?: ImageGuest }>;
+  takeImage(
+    image: string,
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<ImageFacts & { kind: ImageKind; guest?: ImageGuest }>;
   removeImage(image: string, generation: number, signal: AbortSignal): Promise<void>;
   /** Removes what belongs to no VM and no image of the store: processes, files, sockets. */
   sweep(signal: AbortSignal): Promise<SweepReport>;

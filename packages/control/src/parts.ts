@@ -31,7 +31,14 @@ export type ControlParts = {
 
 export function newOperation(
   parts: ControlParts,
-  fields: { verb: string; target: Target; generation: number; actor: string; hasEnded?: boolean; note?: string },
+  fields: {
+    verb: string;
+    target: Target;
+    generation: number;
+    actor: string;
+    hasEnded?: boolean;
+    note?: string;
+  },
 ): Operation {
   const { hasEnded = false, ...rest } = fields;
   const createdAt = timestamp(parts.clock);
@@ -57,7 +64,10 @@ export function endOperation(
   const { progress: _progress, ...rest } = operation;
   const ended: Operation = { ...rest, ...end, endedAt: timestamp(parts.clock) };
   const key = operationKey(operation.id);
-  return { compare: unchanged(key, parts.view.operations.revisionOf(operation.id)), write: putOperation(ended) };
+  return {
+    compare: unchanged(key, parts.view.operations.revisionOf(operation.id)),
+    write: putOperation(ended),
+  };
 }
 
 export function putEvent(parts: ControlParts, event: Omit<SeraiEvent, "id" | "at">): Write {

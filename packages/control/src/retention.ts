@@ -43,15 +43,29 @@ export async function keepTidy(parts: ControlParts, signal: AbortSignal): Promis
 }
 
 /** Removes ended operations, events, sessions and idempotency records that are past their time or number. */
-export async function forgetOld(parts: ControlParts, limits: RetentionLimits, signal: AbortSignal): Promise<void> {
+export async function forgetOld(
+  parts: ControlParts,
+  limits: RetentionLimits,
+  signal: AbortSignal,
+): Promise<void> {
   const doomed = [
     ...oldOperations(parts, limits),
     ...oldSessions(parts),
     ...(await oldEvents(parts, limits, signal)),
-    ...(await oldByTime(parts, "/idempotency/", (value) => {
-      return Date.parse((value as IdempotencyRecord).at) + limits.idempotencyAgeMs;
-    }, signal)),
-    ...(await oldByTime(parts, "/login-links/", (value) => Date.parse((value as { expiresAt: string }).expiresAt), signal)),
+    ...(await oldByTime(
+      parts,
+      "/idempotency/",
+      (value) => {
+        return Date.parse((value as IdempotencyRecord).at) + limits.idempotencyAgeMs;
+      },
+      signal,
+    )),
+    ...(await oldByTime(
+      parts,
+      "/login-links/",
+      (value) => Date.parse((value as { expiresAt: string }).expiresAt),
+      signal,
+    )),
   ];
   for (let at = 0; at < doomed.length; at += batchSize) {
     const then: Write[] = doomed.slice(at, at + batchSize).map((key) => ({ delete: key }));
@@ -82,10 +96,14 @@ function oldSessions({ view, clock }: ControlParts): string[] {
 }
 
 /** Event ids sort by time, so the newest that are to stay are counted from the end. */
-async function oldEvents({ store, clock }: ControlParts, limits: RetentionLimits, signal: AbortSignal): Promise<string[]> {
+async function oldEvents(
+  { store, clock }: ControlParts,
+  limits: RetentionLimits,
+  signal: AbortSignal,
+): Promise<string[]> {
   const keys: string[] = [];
   let seen = 0;
-  for (let after = eventKey("ev-~"); ; ) {
+  for (let after = eventKey("ev-~"); ;) {
     const page = await store.range({ prefix: "/events/", after, limit: 1000, isReverse: true }, signal);
     for (const { key, value } of page.items) {
       seen += 1;
@@ -104,7 +122,7 @@ async function oldByTime(
   signal: AbortSignal,
 ): Promise<string[]> {
   const keys: string[] = [];
-  for (let after: string | undefined; ; ) {
+  for (let after: string | undefined; ;) {
     const page = await store.range({ prefix, limit: 1000, ...(after !== undefined && { after }) }, signal);
     for (const { key, value } of page.items) if (endOf(JSON.parse(value)) <= clock.nowMs()) keys.push(key);
     if (!page.hasMore) return keys;

@@ -18,7 +18,12 @@ const context = { actor: admin };
 const content = randomBytes(3 * 1024 * 1024);
 const sha256 = createHash("sha256").update(content).digest("hex");
 
-type Vendor = AsyncDisposable & { url: string; files: Map<string, Buffer>; breakAfter: number; ranges: string[] };
+type Vendor = AsyncDisposable & {
+  url: string;
+  files: Map<string, Buffer>;
+  breakAfter: number;
+  ranges: string[];
+};
 
 /** A web server with a few files, ranges, and a habit of breaking off. */
 async function vendor(): Promise<Vendor> {
@@ -31,9 +36,15 @@ async function vendor(): Promise<Vendor> {
     if (range !== null) self.ranges.push(range[0]);
     const headers = { etag: '"1"', "content-length": file.length - from };
     if (range === null) response.writeHead(200, headers);
-    else response.writeHead(206, { ...headers, "content-range": `bytes ${from}-${file.length - 1}/${file.length}` });
+    else
+      response.writeHead(206, {
+        ...headers,
+        "content-range": `bytes ${from}-${file.length - 1}/${file.length}`,
+      });
     if (self.breakAfter === 0) return response.end(file.subarray(from));
-    response.write(file.subarray(from, from + self.breakAfter), () => setTimeout(() => response.destroy(), 50));
+    response.write(file.subarray(from, from + self.breakAfter), () =>
+      setTimeout(() => response.destroy(), 50),
+    );
     self.breakAfter = 0;
   });
   server.listen(0, "127.0.0.1");
@@ -65,7 +76,8 @@ async function pulled(world: ControlWorld) {
   return world.ended(await world.services.images.declare(request, context, signal));
 }
 
-const phase = (world: ControlWorld): string => JSON.parse(world.services.images.get("disk", admin).json).phase;
+const phase = (world: ControlWorld): string =>
+  JSON.parse(world.services.images.get("disk", admin).json).phase;
 
 async function* chunks(bytes: Uint8Array) {
   for (let at = 0; at < bytes.length; at += 65536) yield bytes.subarray(at, at + 65536);
@@ -77,13 +89,23 @@ test("an upload may be interrupted and goes on where it was", async () => {
   const operation = await world.services.images.declare({ name: "disk", source }, context, signal);
   const half = content.length / 2;
 
-  await world.services.images.receive("disk", { offset: 0, chunks: chunks(content.subarray(0, half)) }, admin, signal);
+  await world.services.images.receive(
+    "disk",
+    { offset: 0, chunks: chunks(content.subarray(0, half)) },
+    admin,
+    signal,
+  );
   await assert.rejects(
     world.services.images.receive("disk", { offset: 0, chunks: chunks(content) }, admin, signal),
     (error) => isFault(error, "request.precondition_failed") && error.details?.["receivedBytes"] === half,
   );
   await world.restart();
-  await world.services.images.receive("disk", { offset: half, chunks: chunks(content.subarray(half)) }, admin, signal);
+  await world.services.images.receive(
+    "disk",
+    { offset: half, chunks: chunks(content.subarray(half)) },
+    admin,
+    signal,
+  );
 
   assert.equal((await world.ended(operation)).phase, "succeeded");
   assert.equal(phase(world), "ready");
@@ -103,7 +125,9 @@ test("more than was declared is refused", async () => {
 test("a pull goes on where it broke off, and is proved by its checksum", async () => {
   await using web = await vendor();
   web.breakAfter = 1024 * 1024;
-  await using world = await controlWorld({ catalogue: [entryOf(web.url, { algorithm: "sha256", digest: sha256 })] });
+  await using world = await controlWorld({
+    catalogue: [entryOf(web.url, { algorithm: "sha256", digest: sha256 })],
+  });
 
   const end = await pulled(world);
 
@@ -128,7 +152,9 @@ test("content that is not what was published is refused and thrown away", async 
 test("what is not there fails at once", async () => {
   await using web = await vendor();
   web.files.clear();
-  await using world = await controlWorld({ catalogue: [entryOf(web.url, { algorithm: "sha256", digest: sha256 })] });
+  await using world = await controlWorld({
+    catalogue: [entryOf(web.url, { algorithm: "sha256", digest: sha256 })],
+  });
 
   assert.equal((await pulled(world)).fault?.code, "image.download_failed");
 });
@@ -175,24 +201,35 @@ test("a signed list of checksums is believed only with its vendor's signature", 
 
 test("a download that is not wanted any more is broken off and leaves nothing", async () => {
   await using web = await vendor();
-  await using world = await controlWorld({ catalogue: [entryOf(web.url, { algorithm: "sha256", digest: sha256 })] });
+  await using world = await controlWorld({
+    catalogue: [entryOf(web.url, { algorithm: "sha256", digest: sha256 })],
+  });
   const request = { name: "disk", source: { kind: "catalogue", name: "disk" } } as const;
   const operation = await world.services.images.declare(request, context, signal);
 
   await world.services.operations.cancel(operation.id, admin, signal).catch(() => {}); // it may have been faster
 
   const end = await world.ended(operation);
-  if (end.phase === "cancelled") await world.until("gone", () => world.services.images.list({}, admin).items.length === 0);
+  if (end.phase === "cancelled")
+    await world.until("gone", () => world.services.images.list({}, admin).items.length === 0);
   assert.notEqual(end.phase, "failed");
 });
 
 test("an image that a VM uses cannot be deleted; then it can", async () => {
   await using world = await controlWorld();
-  const declared = await world.services.images.declare({ name: "tiny", source: { kind: "builtin", name: "tiny" } }, context, signal);
+  const declared = await world.services.images.declare(
+    { name: "tiny", source: { kind: "builtin", name: "tiny" } },
+    context,
+    signal,
+  );
   await world.ended(declared);
-  await world.ended(await world.services.vms.create({ name: "web", kernel: { image: "tiny" } }, {}, context, signal));
+  await world.ended(
+    await world.services.vms.create({ name: "web", kernel: { image: "tiny" } }, {}, context, signal),
+  );
 
-  await assert.rejects(world.services.images.delete("tiny", context, signal), (error) => isFault(error, "image.in_use"));
+  await assert.rejects(world.services.images.delete("tiny", context, signal), (error) =>
+    isFault(error, "image.in_use"),
+  );
   await world.ended(await world.services.vms.delete("web", {}, context, signal));
   const end = await world.ended(await world.services.images.delete("tiny", context, signal));
 

@@ -9,8 +9,22 @@ const names = ["a", "b", "c"] as const;
 const verbs = ["start", "stop", "pause", "resume", "reset", "suspend"] as const;
 
 const anyAct = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("create" as const), vm: fc.constantFrom(...names), start: fc.boolean() }) },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant("power" as const), vm: fc.constantFrom(...names), verb: fc.constantFrom(...verbs) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("create" as const),
+      vm: fc.constantFrom(...names),
+      start: fc.boolean(),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("power" as const),
+      vm: fc.constantFrom(...names),
+      verb: fc.constantFrom(...verbs),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("delete" as const), vm: fc.constantFrom(...names) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cancel" as const) }) },
   {
@@ -64,7 +78,14 @@ async function perform(world: ControlWorld, act: Act, operations: Operation[]): 
         operations.push(await vms.create({ name: act.vm }, { start: act.start }, context, signal));
         return;
       case "power":
-        operations.push(await vms.requestPower(act.vm, { verb: act.verb, ...(act.verb === "stop" && { deadlineSeconds: 1 }) } as never, context, signal));
+        operations.push(
+          await vms.requestPower(
+            act.vm,
+            { verb: act.verb, ...(act.verb === "stop" && { deadlineSeconds: 1 }) } as never,
+            context,
+            signal,
+          ),
+        );
         return;
       case "delete":
         operations.push(await vms.delete(act.vm, { force: true }, context, signal));
@@ -98,15 +119,22 @@ async function perform(world: ControlWorld, act: Act, operations: Operation[]): 
 async function settle(world: ControlWorld, operations: Operation[]): Promise<void> {
   for (const operation of operations) {
     const end = await world.ended(operation);
-    assert.ok(isEnded(end), `still open: ${JSON.stringify(end)} ${world.services.vms.list({}, admin).items.join()}`);
+    assert.ok(
+      isEnded(end),
+      `still open: ${JSON.stringify(end)} ${world.services.vms.list({}, admin).items.join()}`,
+    );
     if (end.phase === "failed") assert.ok(end.fault !== undefined, JSON.stringify(end));
   }
   const views = () => world.services.vms.list({}, admin).items.map((json) => JSON.parse(json));
   const isAsWanted = (view: { power: string; state: string; restartAt?: string }) =>
-    view.power === "stopped" ? view.state === "absent" : view.state === view.power || view.restartAt !== undefined;
-  await world.until("all are as wanted", () => views().every((view) => !view.isDeleting && isAsWanted(view))).catch((error: unknown) => {
-    assert.fail(`${String(error)} ${JSON.stringify(views())}`);
-  });
+    view.power === "stopped"
+      ? view.state === "absent"
+      : view.state === view.power || view.restartAt !== undefined;
+  await world
+    .until("all are as wanted", () => views().every((view) => !view.isDeleting && isAsWanted(view)))
+    .catch((error: unknown) => {
+      assert.fail(`${String(error)} ${JSON.stringify(views())}`);
+    });
   const known = new Set(views().map((view) => view.id as string));
   for (const vm of world.host.holdings().vms) assert.ok(known.has(vm), `the host still has ${vm}`);
 }

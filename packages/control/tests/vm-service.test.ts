@@ -14,7 +14,11 @@ async function created(world: ControlWorld, name: string, start = false) {
   return operation.target.id;
 }
 
-async function asked(world: ControlWorld, vm: string, verb: "start" | "pause" | "resume" | "reset" | "suspend" | "stop") {
+async function asked(
+  world: ControlWorld,
+  vm: string,
+  verb: "start" | "pause" | "resume" | "reset" | "suspend" | "stop",
+) {
   return world.ended(await world.services.vms.requestPower(vm, { verb }, context, signal));
 }
 
@@ -44,7 +48,10 @@ test("a VM goes through its whole life, and each operation ends", async () => {
 
   assert.equal(deletion.phase, "succeeded");
   assert.deepEqual(world.host.holdings().vms, []);
-  assert.throws(() => world.services.vms.get("web", admin), (error) => isFault(error, "vm.not_found"));
+  assert.throws(
+    () => world.services.vms.get("web", admin),
+    (error) => isFault(error, "vm.not_found"),
+  );
   assert.deepEqual(await eventTypes(world), [
     "vm.created",
     "vm.started",
@@ -137,12 +144,15 @@ test("an unreachable host is not mistaken for an empty one", async () => {
 
 test("a name is given once, whoever asks at the same time", async () => {
   await using world = await controlWorld();
-  const tries = Array.from({ length: 8 }, () => world.services.vms.create({ name: "web" }, {}, context, signal));
+  const tries = Array.from({ length: 8 }, () =>
+    world.services.vms.create({ name: "web" }, {}, context, signal),
+  );
 
   const ends = await Promise.allSettled(tries);
 
   assert.equal(ends.filter((end) => end.status === "fulfilled").length, 1);
-  for (const end of ends) if (end.status === "rejected") assert.ok(isFault(end.reason, "name.taken"), String(end.reason));
+  for (const end of ends)
+    if (end.status === "rejected") assert.ok(isFault(end.reason, "name.taken"), String(end.reason));
 });
 
 test("an idempotency key gives the first answer again, and refuses another question", async () => {
@@ -162,11 +172,14 @@ test("what does not fit is refused with the numbers", async () => {
   await using world = await controlWorld({ memoryBytes: 1024 ** 3 });
   await created(world, "web", true);
 
-  await assert.rejects(world.services.vms.create({ name: "big", memoryBytes: 1024 ** 3 }, { start: true }, context, signal), (error) => {
-    assert.ok(isFault(error, "host.no_capacity"));
-    assert.match(error.message, /MiB/);
-    return true;
-  });
+  await assert.rejects(
+    world.services.vms.create({ name: "big", memoryBytes: 1024 ** 3 }, { start: true }, context, signal),
+    (error) => {
+      assert.ok(isFault(error, "host.no_capacity"));
+      assert.match(error.message, /MiB/);
+      return true;
+    },
+  );
 });
 
 test("a change needs the generation it was made for", async () => {
@@ -178,7 +191,12 @@ test("a change needs the generation it was made for", async () => {
   await assert.rejects(world.services.vms.change("web", { cpus: 2 }, stale, signal), (error) =>
     isFault(error, "request.precondition_failed"),
   );
-  await world.services.vms.change("web", { name: "www", cpus: 2 }, { actor: admin, expectedGeneration: 1 }, signal);
+  await world.services.vms.change(
+    "web",
+    { name: "www", cpus: 2 },
+    { actor: admin, expectedGeneration: 1 },
+    signal,
+  );
   assert.equal(world.vm("www")["cpus"], 2);
   await created(world, "web");
 });
@@ -189,8 +207,9 @@ test("a viewer may look and nothing else", async () => {
   const viewer = { name: "eve", role: "viewer" } as const;
 
   assert.equal(world.services.vms.list({}, viewer).items.length, 1);
-  await assert.rejects(world.services.vms.requestPower("web", { verb: "start" }, { actor: viewer }, signal), (error) =>
-    isFault(error, "auth.forbidden"),
+  await assert.rejects(
+    world.services.vms.requestPower("web", { verb: "start" }, { actor: viewer }, signal),
+    (error) => isFault(error, "auth.forbidden"),
   );
 });
 
@@ -201,7 +220,8 @@ test("an ambiguous reference names its candidates", async () => {
 
   assert.throws(
     () => world.services.vms.get("vm-", admin),
-    (error) => isFault(error, "name.ambiguous") && (error.details?.["candidates"] as unknown[]).length === 2,
+    (error) =>
+      isFault(error, "name.ambiguous") && Object.keys(error.details?.["candidates"] ?? []).length === 2,
   );
 });
 
@@ -242,5 +262,8 @@ test("followers see what changes, and resume where they left off", async () => {
     if (frames.at(-1)?.kind === "bookmark") break;
   }
 
-  assert.deepEqual(new Set(frames.map((frame) => frame.kind)), new Set(["vm", "operation", "event", "bookmark"]));
+  assert.deepEqual(
+    new Set(frames.map((frame) => frame.kind)),
+    new Set(["vm", "operation", "event", "bookmark"]),
+  );
 });

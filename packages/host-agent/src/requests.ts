@@ -44,15 +44,21 @@ type ExecBody = { vm: string; request: Parameters<HostAgent["exec"]>[1] };
 export const hostRequests: Readonly<Record<string, HostRequest>> = {
   describe: request(nothing, (agent, _body, signal) => agent.describe(signal)),
   look: request<VmBody>(vm, (agent, body, signal) => agent.look(body.vm, signal)),
-  act: request<ActBody>(act, (agent, body, signal) => agent.act(body.verb, body.vm, body.generation, signal), {
-    outlivesCaller: true,
-  }),
+  act: request<ActBody>(
+    act,
+    (agent, body, signal) => agent.act(body.verb, body.vm, body.generation, signal),
+    {
+      outlivesCaller: true,
+    },
+  ),
   usage: request(nothing, (agent, _body, signal) => agent.usage(signal)),
   exec: request<ExecBody>(exec, (agent, body, signal) => agent.exec(body.vm, body.request, signal), {
     maxBytes: 8 * 1024 * 1024,
   }),
   screenshot: request<VmBody>(vm, (agent, body, signal) => agent.screenshot(body.vm, signal)),
-  "take-image": request<ImageBody>(image, (agent, body, signal) => agent.takeImage(body.image, body.generation, signal)),
+  "take-image": request<ImageBody>(image, (agent, body, signal) =>
+    agent.takeImage(body.image, body.generation, signal),
+  ),
   "remove-image": request<ImageBody>(image, (agent, body, signal) =>
     agent.removeImage(body.image, body.generation, signal),
   ),

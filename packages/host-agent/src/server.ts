@@ -64,8 +64,10 @@ async function answer(context: Context, message: IncomingMessage, response: Serv
   response.on("close", () => gone.abort(new Fault("request.cancelled", "Whoever asked is gone.")));
   try {
     const name = /^\/v1\/([a-z-]+)$/.exec(message.url ?? "")?.[1] ?? "";
-    if (message.method !== "POST") throw new Fault("request.method_not_allowed", "Requests to a host are POST.");
-    if (name === "sightings") return await stream(context, response, AbortSignal.any([gone.signal, context.ended]));
+    if (message.method !== "POST")
+      throw new Fault("request.method_not_allowed", "Requests to a host are POST.");
+    if (name === "sightings")
+      return await stream(context, response, AbortSignal.any([gone.signal, context.ended]));
     const request = Object.hasOwn(hostRequests, name) ? hostRequests[name] : undefined;
     if (request === undefined) throw new Fault("request.unknown_route", "A host knows no such request.");
     const body = await readBody(message, request);
@@ -82,11 +84,13 @@ async function readBody(message: IncomingMessage, request: HostRequest): Promise
   let size = 0;
   for await (const part of message as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > request.maxBytes) throw new Fault("request.too_large", "The request to the host is too large.");
+    if (size > request.maxBytes)
+      throw new Fault("request.too_large", "The request to the host is too large.");
     parts.push(part);
   }
   const body = parse(Buffer.concat(parts).toString("utf8"));
-  if (!request.isValid(body)) throw new Fault("request.malformed", "The request to the host does not have its shape.");
+  if (!request.isValid(body))
+    throw new Fault("request.malformed", "The request to the host does not have its shape.");
   return body;
 }
 
@@ -101,12 +105,18 @@ function parse(text: string): unknown {
 function reply(response: ServerResponse, status: number, body: unknown): void {
   if (response.destroyed) return;
   if (body instanceof Uint8Array) {
-    response.writeHead(status, { "content-type": "application/octet-stream", "content-length": body.byteLength });
+    response.writeHead(status, {
+      "content-type": "application/octet-stream",
+      "content-length": body.byteLength,
+    });
     response.end(body);
     return;
   }
   const text = JSON.stringify(body ?? null);
-  response.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+  response.writeHead(status, {
+    "content-type": "application/json",
+    "content-length": Buffer.byteLength(text),
+  });
   response.end(text);
 }
 
@@ -116,7 +126,10 @@ function fail({ logger }: Context, response: ServerResponse, error: unknown): vo
     return;
   }
   if (error instanceof Fault) return reply(response, 409, { fault: faultToJson(error) });
-  logger.error({ error: errorChain(error), stack: error instanceof Error ? error.stack : undefined }, "a request failed");
+  logger.error(
+    { error: errorChain(error), stack: error instanceof Error ? error.stack : undefined },
+    "a request failed",
+  );
   reply(response, 500, { bug: "the host failed in a way nobody foresaw" });
 }
 
@@ -132,19 +145,30 @@ async function* lines(items: AsyncIterable<unknown>): AsyncGenerator<string> {
 
 type Upgraded = { socket: Duplex; head: Buffer };
 
-async function upgrade(context: Context, message: IncomingMessage, { socket, head }: Upgraded): Promise<void> {
+async function upgrade(
+  context: Context,
+  message: IncomingMessage,
+  { socket, head }: Upgraded,
+): Promise<void> {
   socket.on("error", () => socket.destroy());
   try {
-    const [, vm = "", name = ""] = /^\/v1\/streams\/([a-z0-9-]+)\/(serial|display)$/.exec(message.url ?? "") ?? [];
-    if (!idCheck.Check(vm)) throw new Fault("request.malformed", "The request to the host does not have its shape.");
+    const [, vm = "", name = ""] =
+      /^\/v1\/streams\/([a-z0-9-]+)\/(serial|display)$/.exec(message.url ?? "") ?? [];
+    if (!idCheck.Check(vm))
+      throw new Fault("request.malformed", "The request to the host does not have its shape.");
     const inner = await context.agent.openStream(vm, name as "serial" | "display", context.ended);
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: serai-stream\r\n\r\n");
     if (head.length > 0) socket.unshift(head);
     await Promise.allSettled([pipeline(socket, inner), pipeline(inner, socket)]);
   } catch (error) {
-    if (!(error instanceof Fault)) context.logger.error({ error: errorChain(error) }, "a stream could not be opened");
-    const body = JSON.stringify(error instanceof Fault ? { fault: faultToJson(error) } : { bug: "see the host's log" });
+    if (!(error instanceof Fault))
+      context.logger.error({ error: errorChain(error) }, "a stream could not be opened");
+    const body = JSON.stringify(
+      error instanceof Fault ? { fault: faultToJson(error) } : { bug: "see the host's log" },
+    );
     const length = Buffer.byteLength(body);
-    socket.end(`HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`);
+    socket.end(
+      `HTTP/1.1 409 Conflict\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\nConnection: close\r\n\r\n${body}`,
+    );
   }
 }

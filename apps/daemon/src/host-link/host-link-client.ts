@@ -33,7 +33,11 @@ export function createHostLinkClient(socketPath: string): HostLinkClient {
 type Line = { socketPath: string; agent: Agent };
 
 /** Resolves with a good reply; throws the fault that the host sent, or `host.unreachable`. */
-function post(line: Line, { name, body }: { name: string; body: unknown }, signal: AbortSignal): Promise<IncomingMessage> {
+function post(
+  line: Line,
+  { name, body }: { name: string; body: unknown },
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const request = httpRequest({
@@ -69,7 +73,10 @@ function asError(reply: Buffer): Error {
   return new Error(bug ?? fault?.message ?? "the host answered with something else");
 }
 
-async function* sightings(line: Line, signal: AbortSignal): ReturnType<HostLink["sightings"]> & AsyncGenerator {
+async function* sightings(
+  line: Line,
+  signal: AbortSignal,
+): ReturnType<HostLink["sightings"]> & AsyncGenerator {
   const response = await post(line, { name: "sightings", body: {} }, signal);
   const lines = createInterface({ input: response, crlfDelay: Infinity });
   try {
@@ -114,4 +121,6 @@ function openStream(line: Line, path: string, signal: AbortSignal): Promise<Dupl
 }
 
 const unreachable = (cause: unknown): Fault =>
-  new Fault("host.unreachable", "The host does not answer; it may be starting again: try in a moment.", { cause });
+  new Fault("host.unreachable", "The host does not answer; it may be starting again: try in a moment.", {
+    cause,
+  });

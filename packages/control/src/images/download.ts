@@ -17,7 +17,10 @@ const stallMs = 60_000;
  * Brings a file here, going on where an earlier try ended if the server still has the same file.
  * Throws `image.download_failed` (try again), `request.too_large`, `pool.full`.
  */
-export async function download({ url, path, maxBytes, onProgress }: Download, signal: AbortSignal): Promise<void> {
+export async function download(
+  { url, path, maxBytes, onProgress }: Download,
+  signal: AbortSignal,
+): Promise<void> {
   const have = await sizeOf(path);
   const tagPath = `${path}.etag`;
   const tag = have > 0 ? await readFile(tagPath, "utf8").catch(() => undefined) : undefined;
@@ -40,7 +43,9 @@ export async function download({ url, path, maxBytes, onProgress }: Download, si
     signal.throwIfAborted();
     if (error instanceof Fault) throw error;
     if (isErrno(error, "ENOSPC")) throw noRoom(error);
-    throw new Fault("image.download_failed", "The download broke off; it goes on from there.", { cause: error });
+    throw new Fault("image.download_failed", "The download broke off; it goes on from there.", {
+      cause: error,
+    });
   } finally {
     clearTimeout(timer);
   }
@@ -49,11 +54,15 @@ export async function download({ url, path, maxBytes, onProgress }: Download, si
 /** Where the reply's bytes belong. */
 async function startOf(response: Response, have: number, url: string): Promise<number | "complete"> {
   if (response.status === 206 && response.body !== null) {
-    const start = Number(/^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
+    const start = Number(
+      /^bytes (\d+)-/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN,
+    );
     if (start === have) return have;
   }
   if (response.status === 200 && response.body !== null) return 0;
-  const total = Number(/^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN);
+  const total = Number(
+    /^bytes \*\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1] ?? Number.NaN,
+  );
   await response.body?.cancel();
   if (response.status === 416 && total === have) return "complete";
   throw new Fault("image.download_failed", `${new URL(url).host} answers ${response.status} for ${url}.`, {
@@ -66,11 +75,15 @@ function totalOf(response: Response, from: number): number | undefined {
   return Number.isSafeInteger(length) ? from + length : undefined;
 }
 
-type Target = Pick<Download, "path" | "maxBytes" | "onProgress"> & { from: number; total: number | undefined };
+type Target = Pick<Download, "path" | "maxBytes" | "onProgress"> & {
+  from: number;
+  total: number | undefined;
+};
 
 async function receive(response: Response, target: Target, touch: () => void): Promise<void> {
   const { path, from, total, maxBytes, onProgress } = target;
-  const tooLarge = () => new Fault("request.too_large", `The image is larger than ${maxBytes} bytes, the most that is taken.`);
+  const tooLarge = () =>
+    new Fault("request.too_large", `The image is larger than ${maxBytes} bytes, the most that is taken.`);
   if ((total ?? 0) > maxBytes) throw tooLarge();
   await using file = await open(path, from === 0 ? "w" : "r+", 0o600);
   let at = from;
@@ -86,7 +99,7 @@ async function receive(response: Response, target: Target, touch: () => void): P
 }
 
 export async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < chunk.byteLength; ) {
+  for (let done = 0; done < chunk.byteLength;) {
     const { bytesWritten } = await file.write(chunk, done, chunk.byteLength - done, position + done);
     done += bytesWritten;
   }
@@ -97,7 +110,8 @@ async function checkRoom(path: string, bytes: number): Promise<void> {
   if (bytes > bavail * bsize) throw noRoom(undefined);
 }
 
-export const sizeOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
+export const sizeOf = async (path: string): Promise<number> =>
+  (await stat(path).catch(() => undefined))?.size ?? 0;
 
 export const noRoom = (cause: unknown): Fault =>
   new Fault("pool.full", "There is not enough disk space for the image: free some and try again.", { cause });

@@ -16,7 +16,10 @@ export async function fetchWithLimits(
     await response.body?.cancel();
     const next = parse(location, at);
     if (at.protocol === "https:" && next.protocol !== "https:") {
-      throw new Fault("image.download_failed", `${at.host} redirects from https to ${next.protocol}//, which is not safe.`);
+      throw new Fault(
+        "image.download_failed",
+        `${at.host} redirects from https to ${next.protocol}//, which is not safe.`,
+      );
     }
     at = next;
   }
@@ -26,7 +29,10 @@ export async function fetchWithLimits(
 function parse(url: string, base?: URL): URL {
   const parsed = URL.parse(url, base);
   if (parsed !== null && (parsed.protocol === "https:" || parsed.protocol === "http:")) return parsed;
-  throw new Fault("image.download_failed", "Images are downloaded over http or https only: check the address.");
+  throw new Fault(
+    "image.download_failed",
+    "Images are downloaded over http or https only: check the address.",
+  );
 }
 
 async function request(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
@@ -34,9 +40,13 @@ async function request(url: URL, headers: Record<string, string>, signal: AbortS
     return await fetch(url, { headers, redirect: "manual", signal });
   } catch (error) {
     signal.throwIfAborted();
-    throw new Fault("image.download_failed", `${url.host} cannot be reached: check the address and the network.`, {
-      cause: error,
-    });
+    throw new Fault(
+      "image.download_failed",
+      `${url.host} cannot be reached: check the address and the network.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -4,7 +4,10 @@ import type { Target } from "@serai/model/operation";
 import type { Write } from "@serai/store/store";
 import type { View } from "../view/view.ts";
 
-export const putImage = (record: ImageRecord): Write => ({ put: imageKey(record.id), value: JSON.stringify(record) });
+export const putImage = (record: ImageRecord): Write => ({
+  put: imageKey(record.id),
+  value: JSON.stringify(record),
+});
 
 export const imageTarget = ({ id, name }: ImageRecord): Target => ({ kind: "image", id, name });
 

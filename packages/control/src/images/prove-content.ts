@@ -43,7 +43,8 @@ export async function checkDigest(
   signal: AbortSignal,
 ): Promise<void> {
   const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024, signal }))
+    hash.update(chunk as Buffer);
   const found = hash.digest("hex");
   if (found === digest) return;
   throw new Fault(
@@ -55,7 +56,10 @@ export async function checkDigest(
 
 type Signed = { list: string; signature: string; keyring: string; name: string };
 
-async function checkSignature({ list, signature, keyring, name }: Signed, signal: AbortSignal): Promise<void> {
+async function checkSignature(
+  { list, signature, keyring, name }: Signed,
+  signal: AbortSignal,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "serai-gpgv-"));
   try {
     const [data, sign] = [join(folder, "list"), join(folder, "list.sig")];
@@ -77,8 +81,14 @@ async function checkSignature({ list, signature, keyring, name }: Signed, signal
 function run(program: string, args: string[], signal: AbortSignal): Promise<number | "missing"> {
   return new Promise((resolve, reject) => {
     const deadline = AbortSignal.any([signal, AbortSignal.timeout(30_000)]);
-    const child = spawn(program, args, { stdio: "ignore", signal: deadline, env: { PATH: process.env["PATH"], HOME: "/nonexistent" } });
-    child.on("error", (error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? resolve("missing") : reject(error)));
+    const child = spawn(program, args, {
+      stdio: "ignore",
+      signal: deadline,
+      env: { PATH: process.env["PATH"], HOME: "/nonexistent" },
+    });
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "ENOENT" ? resolve("missing") : reject(error),
+    );
     child.on("exit", (code) => resolve(code ?? 1));
   });
 }

@@ -59,9 +59,15 @@ async function awaitUpload(parts: ControlParts, entry: ImageEntry, signal: Abort
     await writeImage(parts, entry, { record: { ...entry.record, phase: "checking" } }, signal);
     return lookAgain;
   }
-  parts.view.images.noteProgress(id, { receivedBytes, ...(sizeBytes && { progress: receivedBytes / sizeBytes }) });
+  parts.view.images.noteProgress(id, {
+    receivedBytes,
+    ...(sizeBytes && { progress: receivedBytes / sizeBytes }),
+  });
   if (parts.clock.nowMs() - Date.parse(updatedAt) < uploadPatienceMs) return settled;
-  const fault = new Fault("request.timeout", "Its content did not come within a day: delete the image and try again.");
+  const fault = new Fault(
+    "request.timeout",
+    "Its content did not come within a day: delete the image and try again.",
+  );
   await fail(parts, entry, faultToJson(fault), signal);
   return settled;
 }
@@ -113,11 +119,15 @@ async function bringIn(parts: ControlParts, entry: ImageEntry, signal: AbortSign
       path,
       maxBytes: maxImageBytes,
       onProgress: (receivedBytes, total) =>
-        parts.view.images.noteProgress(record.id, { receivedBytes, ...(total && { progress: receivedBytes / total }) }),
+        parts.view.images.noteProgress(record.id, {
+          receivedBytes,
+          ...(total && { progress: receivedBytes / total }),
+        }),
     },
     wanted.signal,
   );
-  const declared = record.sha256 === undefined ? undefined : ({ algorithm: "sha256", digest: record.sha256 } as const);
+  const declared =
+    record.sha256 === undefined ? undefined : ({ algorithm: "sha256", digest: record.sha256 } as const);
   for (const expected of [proof, declared]) {
     if (expected === undefined) continue;
     // What is wrong once stays wrong: the next try must begin anew.
@@ -142,11 +152,16 @@ function originOf(parts: ControlParts, record: ImageRecord) {
 }
 
 /** A signal that also fires when somebody takes the wish for the image back. */
-function untilUnwanted(parts: ControlParts, id: string, signal: AbortSignal): Disposable & { signal: AbortSignal } {
+function untilUnwanted(
+  parts: ControlParts,
+  id: string,
+  signal: AbortSignal,
+): Disposable & { signal: AbortSignal } {
   const unwanted = new AbortController();
   const stop = parts.view.listen((changes) => {
     if (!changes.some((change) => change.kind === "image" && change.id === id)) return;
-    if (parts.view.images.get(id)?.record.phase !== "receiving") unwanted.abort(new Error("the image is not wanted any more"));
+    if (parts.view.images.get(id)?.record.phase !== "receiving")
+      unwanted.abort(new Error("the image is not wanted any more"));
   });
   return { signal: AbortSignal.any([signal, unwanted.signal]), [Symbol.dispose]: stop };
 }
@@ -159,8 +174,17 @@ async function take(parts: ControlParts, entry: ImageEntry, signal: AbortSignal)
     const { kind, format, virtualSizeBytes, sizeBytes, sha256, guest, appliance } = found;
     const facts = { kind, format, virtualSizeBytes, sizeBytes, sha256, ...(appliance && { appliance }) };
     const { progress: _progress, fault: _fault, ...rest } = record;
-    const ready: ImageRecord = { ...rest, ...facts, ...(guest && { guest: { ...record.guest, ...guest } }), phase: "ready" };
-    const event = { type: "image.ready", severity: "info", message: `Image ${record.name} is ready.` } as const;
+    const ready: ImageRecord = {
+      ...rest,
+      ...facts,
+      ...(guest && { guest: { ...record.guest, ...guest } }),
+      phase: "ready",
+    };
+    const event = {
+      type: "image.ready",
+      severity: "info",
+      message: `Image ${record.name} is ready.`,
+    } as const;
     await writeImage(parts, entry, { record: ready, event, end: () => ({ phase: "succeeded" }) }, signal);
     return lookAgain; // to clean up, or to see what somebody changed meanwhile
   } catch (error) {
@@ -173,12 +197,22 @@ async function take(parts: ControlParts, entry: ImageEntry, signal: AbortSignal)
   }
 }
 
-async function fail(parts: ControlParts, entry: ImageEntry, fault: FaultJson, signal: AbortSignal): Promise<void> {
+async function fail(
+  parts: ControlParts,
+  entry: ImageEntry,
+  fault: FaultJson,
+  signal: AbortSignal,
+): Promise<void> {
   const { name } = entry.record;
-  const event = { type: "image.failed", severity: "error", message: `Image ${name} is not usable: ${fault.message}` } as const;
+  const event = {
+    type: "image.failed",
+    severity: "error",
+    message: `Image ${name} is not usable: ${fault.message}`,
+  } as const;
   const record: ImageRecord = { ...entry.record, phase: "failed", fault };
   await writeImage(parts, entry, { record, event, end: () => ({ phase: "failed", fault }) }, signal);
-  if (parts.view.images.get(entry.record.id)?.record.phase === "failed") await dropSpool(parts, entry.record.id);
+  if (parts.view.images.get(entry.record.id)?.record.phase === "failed")
+    await dropSpool(parts, entry.record.id);
 }
 
 async function remove(parts: ControlParts, entry: ImageEntry, signal: AbortSignal): Promise<Revisit> {
@@ -196,7 +230,11 @@ async function remove(parts: ControlParts, entry: ImageEntry, signal: AbortSigna
   }
   await parts.host.removeImage(record.id, record.generation, signal);
   await dropSpool(parts, record.id);
-  const event = { type: "image.deleted", severity: "info", message: `Image ${record.name} was deleted.` } as const;
+  const event = {
+    type: "image.deleted",
+    severity: "info",
+    message: `Image ${record.name} was deleted.`,
+  } as const;
   const end: Parameters<typeof writeImage>[2]["end"] = (operation) =>
     operation.verb === "image.delete"
       ? { phase: "succeeded" }

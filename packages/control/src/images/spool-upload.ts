@@ -27,7 +27,10 @@ export async function spoolUpload({ path, offset, sizeBytes, chunks, onProgress 
     for await (const chunk of chunks) {
       if (at + chunk.byteLength > sizeBytes) {
         await file.truncate(offset);
-        throw new Fault("request.too_large", `The image was declared with ${sizeBytes} bytes, and more came.`);
+        throw new Fault(
+          "request.too_large",
+          `The image was declared with ${sizeBytes} bytes, and more came.`,
+        );
       }
       await writeAll(file, chunk, at);
       at += chunk.byteLength;

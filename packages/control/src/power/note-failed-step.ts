@@ -15,7 +15,11 @@ type FailedStep = { entry: VmEntry; verb: HostVerb; error: unknown };
  * Writes down that a step failed for good: the operations that wanted it fail, and the wish is taken back, so
  * that the VM is what somebody wants again. Throws the error on when trying again makes sense.
  */
-export async function noteFailedStep(parts: ControlParts, { entry, verb, error }: FailedStep, signal: AbortSignal): Promise<void> {
+export async function noteFailedStep(
+  parts: ControlParts,
+  { entry, verb, error }: FailedStep,
+  signal: AbortSignal,
+): Promise<void> {
   const fault = finalFault(error);
   const write = fault && whatToWrite(parts, entry, verb, fault);
   if (write === undefined) throw error;
@@ -23,7 +27,12 @@ export async function noteFailedStep(parts: ControlParts, { entry, verb, error }
   await writeVm(parts, entry, write, signal);
 }
 
-function whatToWrite(parts: ControlParts, entry: VmEntry, verb: HostVerb, fault: FaultJson): VmWrite | undefined {
+function whatToWrite(
+  parts: ControlParts,
+  entry: VmEntry,
+  verb: HostVerb,
+  fault: FaultJson,
+): VmWrite | undefined {
   switch (verb) {
     case "provision":
       return failedProvision(parts, entry, fault);
@@ -33,7 +42,10 @@ function whatToWrite(parts: ControlParts, entry: VmEntry, verb: HostVerb, fault:
       return takenBack(parts, entry, fault, { verbs: ["vm.pause"], intent: { power: "running" } });
     case "resume":
       if (entry.record.power !== "running") return undefined;
-      return takenBack(parts, entry, fault, { verbs: ["vm.resume", "vm.start"], intent: { power: "paused" } });
+      return takenBack(parts, entry, fault, {
+        verbs: ["vm.resume", "vm.start"],
+        intent: { power: "paused" },
+      });
     case "suspend":
       return takenBack(parts, entry, fault, { verbs: ["vm.suspend"], intent: { power: "running" } });
     case "reset":
@@ -54,18 +66,32 @@ const failing = (parts: ControlParts, vm: string, verbs: string[], fault: FaultJ
 
 type TakenBack = { verbs: string[]; intent: Partial<VmRecord> };
 
-function takenBack(parts: ControlParts, { record, status }: VmEntry, fault: FaultJson, { verbs, intent }: TakenBack): VmWrite {
+function takenBack(
+  parts: ControlParts,
+  { record, status }: VmEntry,
+  fault: FaultJson,
+  { verbs, intent }: TakenBack,
+): VmWrite {
   return { intent, status: { ...status, fault }, ends: failing(parts, record.id, verbs, fault) };
 }
 
 /** A VM that cannot have its volumes is no VM: what was made of it is removed again. */
-function failedProvision(parts: ControlParts, { record, status }: VmEntry, fault: FaultJson): VmWrite | undefined {
+function failedProvision(
+  parts: ControlParts,
+  { record, status }: VmEntry,
+  fault: FaultJson,
+): VmWrite | undefined {
   const ends = failing(parts, record.id, ["vm.create", "vm.start"], fault);
   if (ends.length === 0) return undefined;
   const isNew = ends.some(({ operation }) => operation.verb === "vm.create");
   const { name } = record.spec;
   const happenings: Happening[] = [
-    { type: "vm.create_failed", severity: "error", message: `${name} was not created: ${fault.message}`, data: { fault } },
+    {
+      type: "vm.create_failed",
+      severity: "error",
+      message: `${name} was not created: ${fault.message}`,
+      data: { fault },
+    },
   ];
   if (isNew) return { intent: { isDeleting: true }, ends, happenings };
   return { intent: { power: "stopped" }, status: { ...status, fault }, ends };
@@ -73,7 +99,12 @@ function failedProvision(parts: ControlParts, { record, status }: VmEntry, fault
 
 /** A start that somebody waits for fails; one that a policy wants is tried again, later each time. */
 function failedLaunch(parts: ControlParts, { record, status }: VmEntry, fault: FaultJson): VmWrite {
-  const ends = failing(parts, record.id, ["vm.start", "vm.create", "vm.resume", "vm.pause", "vm.reset", "vm.suspend"], fault);
+  const ends = failing(
+    parts,
+    record.id,
+    ["vm.start", "vm.create", "vm.resume", "vm.pause", "vm.reset", "vm.suspend"],
+    fault,
+  );
   const isNews = status.fault?.message !== fault.message;
   const happenings: Happening[] = [
     {
@@ -87,7 +118,10 @@ function failedLaunch(parts: ControlParts, { record, status }: VmEntry, fault: F
   if (isAsked) {
     return {
       // One that is suspended still has its memory: it stays suspended.
-      intent: { power: status.sighting.state === "suspended" ? "suspended" : "stopped", stop: { isForced: false } },
+      intent: {
+        power: status.sighting.state === "suspended" ? "suspended" : "stopped",
+        stop: { isForced: false },
+      },
       status: { ...status, fault },
       ends,
       happenings,

@@ -2,11 +2,17 @@ import { stableAfterMs } from "@serai/model/restart-back-off";
 import type { VmRecord, VmSighting, VmStatus } from "@serai/model/vm";
 
 /** The status after a look. Equal in content to the one before when nothing changed, so that nothing is written. */
-export function noteSighting(record: VmRecord, before: VmStatus, sighting: VmSighting, nowMs: number): VmStatus {
+export function noteSighting(
+  record: VmRecord,
+  before: VmStatus,
+  sighting: VmSighting,
+  nowMs: number,
+): VmStatus {
   const { fault, restartAt, handledExitAt, ...rest } = before;
   const isUp = sighting.state === "running" || sighting.state === "paused";
   const isWantedUp = !record.isDeleting && (record.power === "running" || record.power === "paused");
-  const isStable = isUp && sighting.startedAt !== undefined && nowMs - Date.parse(sighting.startedAt) >= stableAfterMs;
+  const isStable =
+    isUp && sighting.startedAt !== undefined && nowMs - Date.parse(sighting.startedAt) >= stableAfterMs;
   // An end while nobody wants it up needs no policy, then or later.
   const handled = !isWantedUp && sighting.exit !== undefined ? sighting.exit.at : handledExitAt;
   return {

@@ -82,7 +82,11 @@ async function perform({ parts, gate, entry }: Work, verb: ActVerb, signal: Abor
 }
 
 /** Takes the step; undefined when it failed for good, which is then written down. */
-async function attempt({ parts, gate, entry }: Work, verb: ActVerb, signal: AbortSignal): Promise<VmSighting | undefined> {
+async function attempt(
+  { parts, gate, entry }: Work,
+  verb: ActVerb,
+  signal: AbortSignal,
+): Promise<VmSighting | undefined> {
   const { record } = entry;
   try {
     if (verb !== "launch") return await parts.host.act(verb, record.id, record.generation, signal);

@@ -4,7 +4,11 @@ import { endOperation, putEvent, unchanged, type ControlParts } from "../parts.t
 import type { VmEntry } from "../view/vm-shelf.ts";
 
 /** Removes all rows of a VM of which the host has nothing any more, and ends its operations. */
-export async function writeRemoval(parts: ControlParts, { record, recordRevision }: VmEntry, signal: AbortSignal): Promise<void> {
+export async function writeRemoval(
+  parts: ControlParts,
+  { record, recordRevision }: VmEntry,
+  signal: AbortSignal,
+): Promise<void> {
   const { id, project, spec } = record;
   const when: Compare[] = [unchanged(vmKey(id), recordRevision)];
   const then: Write[] = [

@@ -35,14 +35,20 @@ export async function writeVm(
   if (record !== entry.record) then.push({ put: vmKey(record.id), value: JSON.stringify(record) });
   if (write.status !== undefined && !isSameStatus(write.status, entry.status)) {
     when.push(unchanged(vmStatusKey(record.id), entry.statusRevision));
-    then.push({ put: vmStatusKey(record.id), value: JSON.stringify({ ...status, updatedAt: timestamp(parts.clock) }) });
+    then.push({
+      put: vmStatusKey(record.id),
+      value: JSON.stringify({ ...status, updatedAt: timestamp(parts.clock) }),
+    });
   }
   for (const { operation, outcome } of endings(parts, { record, status, write })) {
     const end = endOperation(parts, operation, outcome);
     when.push(end.compare);
     then.push(end.write);
   }
-  const told = [...vmHappenings(record.spec.name, entry.status.sighting, status.sighting), ...(write.happenings ?? [])];
+  const told = [
+    ...vmHappenings(record.spec.name, entry.status.sighting, status.sighting),
+    ...(write.happenings ?? []),
+  ];
   const target = { kind: "vm", id: record.id, name: record.spec.name } as const;
   for (const happening of told) then.push(putEvent(parts, { ...happening, target }));
   if (then.length === 0) return entry;

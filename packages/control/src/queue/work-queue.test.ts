@@ -5,7 +5,10 @@ import { settled, WorkQueue, type Reconcile } from "./work-queue.ts";
 
 type Open = { queue: WorkQueue; errors: unknown[] };
 
-function open(reconcile: Reconcile, options: { concurrency?: number; all?: string[]; revisitMs?: number } = {}): Open {
+function open(
+  reconcile: Reconcile,
+  options: { concurrency?: number; all?: string[]; revisitMs?: number } = {},
+): Open {
   const errors: unknown[] = [];
   const { all = [], ...rest } = options;
   const queue = new WorkQueue({

@@ -31,7 +31,11 @@ function missedSince(view: View, from: number): ViewChange[] {
 
 type Wanted = { missed: ViewChange[]; kinds: ReadonlySet<ChangeKind> | undefined };
 
-async function* frames(view: View, { missed, kinds }: Wanted, signal: AbortSignal): AsyncGenerator<ChangeFrame> {
+async function* frames(
+  view: View,
+  { missed, kinds }: Wanted,
+  signal: AbortSignal,
+): AsyncGenerator<ChangeFrame> {
   const queue = new AsyncQueue<ChangeFrame>(maxBehind);
   const push = (changes: readonly ViewChange[]) => {
     for (const [at, change] of changes.entries()) {
@@ -39,7 +43,9 @@ async function* frames(view: View, { missed, kinds }: Wanted, signal: AbortSigna
       // A follower resumes after the revision it saw last: only the last change of a revision may carry it.
       const isWhole = changes[at + 1]?.revision !== change.revision;
       if (!queue.push(frame(view, change, isWhole ? change.revision : change.revision - 1))) {
-        queue.end(new Fault("store.compacted", "You read slower than things change: list again, then follow on."));
+        queue.end(
+          new Fault("store.compacted", "You read slower than things change: list again, then follow on."),
+        );
       }
     }
   };

@@ -17,7 +17,7 @@ export function createEventService(parts: ControlParts): EventService {
       const isWanted = targetFilter(parts, target);
       const items: string[] = [];
       let at = after ?? "ev-~";
-      for (let scanned = 0; scanned < maxScanned; ) {
+      for (let scanned = 0; scanned < maxScanned;) {
         const range = { prefix: "/events/", after: eventKey(at), limit: 500, isReverse: true };
         const page = await store.range(range, signal);
         for (const { key, value } of page.items) {

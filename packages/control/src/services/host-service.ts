@@ -18,7 +18,8 @@ export function createHostService({ view, host, hostFacts }: ControlParts): Host
       authorize(actor, "viewer");
       return host.usage(signal);
     },
-    exec: async (reference, request, actor, signal) => host.exec(find(reference, actor, "operator"), request, signal),
+    exec: async (reference, request, actor, signal) =>
+      host.exec(find(reference, actor, "operator"), request, signal),
     screenshot: async (reference, actor, signal) => host.screenshot(find(reference, actor, "viewer"), signal),
     openStream: async (reference, stream, actor, signal) =>
       host.openStream(find(reference, actor, "operator"), stream, signal),

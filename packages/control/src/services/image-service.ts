@@ -46,7 +46,8 @@ export function createImageService(parts: ControlParts): ImageService {
     receive: async (reference, content, actor, signal) => {
       authorize(actor, "operator");
       const { id, name } = findImage(view, reference).record;
-      if (uploading.has(id)) throw new Fault("image.not_ready", `Somebody is sending the content of ${name} already.`);
+      if (uploading.has(id))
+        throw new Fault("image.not_ready", `Somebody is sending the content of ${name} already.`);
       uploading.add(id);
       try {
         await receive(parts, id, content, signal);
@@ -70,7 +71,12 @@ export function createImageService(parts: ControlParts): ImageService {
   };
 }
 
-const verbs = { upload: "image.import", catalogue: "image.pull", url: "image.pull", builtin: "image.take" } as const;
+const verbs = {
+  upload: "image.import",
+  catalogue: "image.pull",
+  url: "image.pull",
+  builtin: "image.take",
+} as const;
 
 function planDeclaration(parts: ControlParts, request: ImageRequest, { actor }: Context): Plan<Operation> {
   if (parts.view.images.idOf(request.name) !== undefined) {
@@ -108,11 +114,22 @@ function declared(
   switch (source.kind) {
     case "upload": {
       const { format, sizeBytes, sha256 } = source;
-      return { kind: kindOf(format), source: { kind: "upload" }, format, sizeBytes, ...(sha256 && { sha256 }) };
+      return {
+        kind: kindOf(format),
+        source: { kind: "upload" },
+        format,
+        sizeBytes,
+        ...(sha256 && { sha256 }),
+      };
     }
     case "url": {
       const { format, sha256, url } = source;
-      return { kind: kindOf(format), source: { kind: "url", url, ...(sha256 && { sha256 }) }, format, ...(sha256 && { sha256 }) };
+      return {
+        kind: kindOf(format),
+        source: { kind: "url", url, ...(sha256 && { sha256 }) },
+        format,
+        ...(sha256 && { sha256 }),
+      };
     }
     case "catalogue": {
       const entry = parts.catalogue.find((candidate) => candidate.name === source.name);
@@ -124,7 +141,12 @@ function declared(
           { details: { names } },
         );
       }
-      return { kind: kindOf(entry.format), source: { kind: "catalogue", name: entry.name }, format: entry.format, guest: entry.guest };
+      return {
+        kind: kindOf(entry.format),
+        source: { kind: "catalogue", name: entry.name },
+        format: entry.format,
+        guest: entry.guest,
+      };
     }
     case "builtin":
       return { kind: "disk", source: { kind: "builtin", name: source.name } };
@@ -133,7 +155,12 @@ function declared(
 
 type Content = Parameters<ImageService["receive"]>[1];
 
-async function receive(parts: ControlParts, id: string, content: Content, signal: AbortSignal): Promise<void> {
+async function receive(
+  parts: ControlParts,
+  id: string,
+  content: Content,
+  signal: AbortSignal,
+): Promise<void> {
   const { record } = findImage(parts.view, id);
   const isWaiting = record.phase === "pending" || record.phase === "receiving";
   const sizeBytes = record.sizeBytes;
@@ -154,23 +181,36 @@ async function receive(parts: ControlParts, id: string, content: Content, signal
   parts.nudge("image", id);
 }
 
-async function* untilAborted(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* untilAborted(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     signal.throwIfAborted();
     yield chunk;
   }
 }
 
-async function moveTo(parts: ControlParts, id: string, phase: ImageRecord["phase"], signal: AbortSignal): Promise<void> {
+async function moveTo(
+  parts: ControlParts,
+  id: string,
+  phase: ImageRecord["phase"],
+  signal: AbortSignal,
+): Promise<void> {
   await parts.commit(() => {
     const { record, revision } = findImage(parts.view, id);
-    if (record.phase === "removing") throw new Fault("image.not_ready", `Image ${record.name} is being removed.`);
+    if (record.phase === "removing")
+      throw new Fault("image.not_ready", `Image ${record.name} is being removed.`);
     const next = { ...record, phase, updatedAt: timestamp(parts.clock) };
     return { txn: { when: [unchanged(imageKey(id), revision)], then: [putImage(next)] }, result: undefined };
   }, signal);
 }
 
-function planRemoval(parts: ControlParts, { record, revision }: ImageEntry, context: Context): Plan<Operation> {
+function planRemoval(
+  parts: ControlParts,
+  { record, revision }: ImageEntry,
+  context: Context,
+): Plan<Operation> {
   const { actor, expectedGeneration } = context;
   if (expectedGeneration !== undefined && expectedGeneration !== record.generation) {
     throw new Fault(
@@ -184,9 +224,13 @@ function planRemoval(parts: ControlParts, { record, revision }: ImageEntry, cont
   if (record.phase === "removing" && same !== undefined) return { result: same };
   const users = usersOf(parts.view, record.id);
   if (users.length > 0) {
-    throw new Fault("image.in_use", `${record.name} is used by ${users.slice(0, 5).join(", ")}: delete those VMs first.`, {
-      details: { vms: users },
-    });
+    throw new Fault(
+      "image.in_use",
+      `${record.name} is used by ${users.slice(0, 5).join(", ")}: delete those VMs first.`,
+      {
+        details: { vms: users },
+      },
+    );
   }
   const next: ImageRecord = {
     ...record,
@@ -202,6 +246,9 @@ function planRemoval(parts: ControlParts, { record, revision }: ImageEntry, cont
   });
   return {
     result: operation,
-    txn: { when: [unchanged(imageKey(record.id), revision)], then: [putImage(next), putOperation(operation)] },
+    txn: {
+      when: [unchanged(imageKey(record.id), revision)],
+      then: [putImage(next), putOperation(operation)],
+    },
   };
 }

@@ -56,12 +56,18 @@ function targetId(view: View, reference: string): string {
 
 function findOperation(view: View, reference: string): string {
   if (view.operations.has(reference)) return reference;
-  const found = view.operations.ids().filter((id) => id.startsWith(reference) || id.startsWith(`op-${reference}`));
+  const found = view.operations
+    .ids()
+    .filter((id) => id.startsWith(reference) || id.startsWith(`op-${reference}`));
   if (found.length === 1) return found[0] as string;
   if (found.length === 0) throw new Fault("operation.not_found", `There is no operation ${reference}.`);
-  throw new Fault("name.ambiguous", `${found.length} operations begin with ${reference}: give more characters.`, {
-    details: { candidates: found.slice(0, 10).map((id) => ({ id, name: view.operations.get(id)?.verb })) },
-  });
+  throw new Fault(
+    "name.ambiguous",
+    `${found.length} operations begin with ${reference}: give more characters.`,
+    {
+      details: { candidates: found.slice(0, 10).map((id) => ({ id, name: view.operations.get(id)?.verb })) },
+    },
+  );
 }
 
 function asJson(view: View, id: string): JsonObject {
@@ -74,7 +80,11 @@ function asJson(view: View, id: string): JsonObject {
 async function untilEnded(view: View, id: string, waitMs: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = view.listen((changes) => {
-    if (changes.some((change) => change.kind === "operation" && change.id === id) && !view.operations.isOpen(id)) resolve();
+    if (
+      changes.some((change) => change.kind === "operation" && change.id === id) &&
+      !view.operations.isOpen(id)
+    )
+      resolve();
   });
   try {
     await withDeadline({ ms: waitMs, code: "request.timeout", message: "Not yet." }, signal, () => promise);
@@ -87,7 +97,8 @@ async function untilEnded(view: View, id: string, waitMs: number, signal: AbortS
 
 function planCancel(parts: ControlParts, id: string): Plan<Operation> {
   const operation = parts.view.operations.get(id);
-  if (operation === undefined) throw new Fault("operation.not_found", `There is no operation ${id} any more.`);
+  if (operation === undefined)
+    throw new Fault("operation.not_found", `There is no operation ${id} any more.`);
   if (!parts.view.operations.isOpen(id)) {
     throw new Fault("operation.not_cancellable", `It has ${operation.phase} already.`, {
       details: { phase: operation.phase },
@@ -116,4 +127,3 @@ function planCancel(parts: ControlParts, id: string): Plan<Operation> {
     },
   };
 }
-

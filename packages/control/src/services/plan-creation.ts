@@ -36,7 +36,10 @@ export function planCreation(
     result: operation,
     txn: {
       // An image that is deleted meanwhile must not be needed by a VM that is made meanwhile.
-      when: [absent(nameKey), ...[...images].map((id) => unchanged(imageKey(id), view.images.get(id)?.revision ?? 0))],
+      when: [
+        absent(nameKey),
+        ...[...images].map((id) => unchanged(imageKey(id), view.images.get(id)?.revision ?? 0)),
+      ],
       then: [
         { put: nameKey, value: record.id },
         { put: vmKey(record.id), value: JSON.stringify(record) },

@@ -15,7 +15,12 @@ export type PowerRequest =
 export type VmService = {
   list(page: PageRequest, actor: Actor): JsonPage;
   get(reference: string, actor: Actor): JsonObject;
-  create(spec: VmSpec, options: { start?: boolean }, context: Context, signal: AbortSignal): Promise<Operation>;
+  create(
+    spec: VmSpec,
+    options: { start?: boolean },
+    context: Context,
+    signal: AbortSignal,
+  ): Promise<Operation>;
   change(reference: string, change: VmChange, context: Context, signal: AbortSignal): Promise<Operation>;
   delete(
     reference: string,
@@ -62,7 +67,12 @@ export type OperationFilter = PageRequest & { target?: string; isEnded?: boolean
 export type OperationService = {
   list(filter: OperationFilter, actor: Actor): JsonPage;
   /** Answers once the operation has ended or `waitMs` have passed. */
-  get(reference: string, options: { waitMs?: number }, actor: Actor, signal: AbortSignal): Promise<JsonObject>;
+  get(
+    reference: string,
+    options: { waitMs?: number },
+    actor: Actor,
+    signal: AbortSignal,
+  ): Promise<JsonObject>;
   cancel(reference: string, actor: Actor, signal: AbortSignal): Promise<JsonObject>;
 };
 

@@ -21,28 +21,7 @@ import type { PowerRequest, VmService } from "./services.ts";
 /** Requests about VMs: each is one transaction of intent, operation and event. Controllers do the rest. */
 export function createVmService(parts: ControlParts): VmService {
   const { view } = parts;
-  const change = async (
-    reference: string,
-    { context, request }: { context: Context; request: unknown },
-    plan: (entry: VmEntry) => Plan<Operation>,
-    signal: AbortSignal,
-  ): Promise<Operation> => {
-    authorize(context.actor, "operator");
-    const id = findVm(view, reference).record.id;
-    const operation = await commitOnce(
-      parts,
-      { context, request: [id, request] },
-      () => {
-        const entry = findVm(view, id);
-        checkGeneration(entry, context.expectedGeneration);
-        return plan(entry);
-      },
-      signal,
-    );
-    parts.nudge("vm", id);
-    return operation;
-  };
-
+  const change = changer(parts);
   return {
     list: (page, actor) => {
       authorize(actor, "viewer");
@@ -66,11 +45,54 @@ export function createVmService(parts: ControlParts): VmService {
       return operation;
     },
     change: (reference, vmChange, context, signal) =>
-      change(reference, { context, request: ["change", vmChange] }, (entry) => planChange(parts, entry, vmChange, context), signal),
+      change(
+        reference,
+        { context, request: ["change", vmChange] },
+        (entry) => planChange(parts, entry, vmChange, context),
+        signal,
+      ),
     delete: (reference, options, context, signal) =>
-      change(reference, { context, request: ["delete", options] }, (entry) => planDeletion(parts, entry, options, context), signal),
+      change(
+        reference,
+        { context, request: ["delete", options] },
+        (entry) => planDeletion(parts, entry, options, context),
+        signal,
+      ),
     requestPower: (reference, request, context, signal) =>
-      change(reference, { context, request }, (entry) => planPowerChange(parts, entry, request, context), signal),
+      change(
+        reference,
+        { context, request },
+        (entry) => planPowerChange(parts, entry, request, context),
+        signal,
+      ),
+  };
+}
+
+type Asked = { context: Context; request: unknown };
+
+/** Requests about one VM that exists: found once, planned from what it is when the transaction is made. */
+function changer(parts: ControlParts) {
+  const { view } = parts;
+  return async (
+    reference: string,
+    { context, request }: Asked,
+    plan: (entry: VmEntry) => Plan<Operation>,
+    signal: AbortSignal,
+  ): Promise<Operation> => {
+    authorize(context.actor, "operator");
+    const id = findVm(view, reference).record.id;
+    const operation = await commitOnce(
+      parts,
+      { context, request: [id, request] },
+      () => {
+        const entry = findVm(view, id);
+        checkGeneration(entry, context.expectedGeneration);
+        return plan(entry);
+      },
+      signal,
+    );
+    parts.nudge("vm", id);
+    return operation;
   };
 }
 
@@ -86,7 +108,12 @@ function checkGeneration({ record }: VmEntry, expected: number | undefined): voi
 type Edit = { verb: string; record: VmRecord; actor: string; hasEnded?: boolean; note?: string };
 
 /** The transaction that replaces a VM's record and leaves a receipt. */
-export function planEdit(parts: ControlParts, entry: VmEntry, edit: Edit, extra: { when?: Compare[]; then?: Write[] } = {}): Plan<Operation> {
+export function planEdit(
+  parts: ControlParts,
+  entry: VmEntry,
+  edit: Edit,
+  extra: { when?: Compare[]; then?: Write[] } = {},
+): Plan<Operation> {
   const { verb, actor, hasEnded, note } = edit;
   const record: VmRecord = {
     ...edit.record,
@@ -105,12 +132,17 @@ export function planEdit(parts: ControlParts, entry: VmEntry, edit: Edit, extra:
     result: operation,
     txn: {
       when: [unchanged(vmKey(record.id), entry.recordRevision), ...(extra.when ?? [])],
-      then: [{ put: vmKey(record.id), value: JSON.stringify(record) }, putOperation(operation), ...(extra.then ?? [])],
+      then: [
+        { put: vmKey(record.id), value: JSON.stringify(record) },
+        putOperation(operation),
+        ...(extra.then ?? []),
+      ],
     },
   };
 }
 
-export const targetOf = (record: VmRecord) => ({ kind: "vm", id: record.id, name: record.spec.name }) as const;
+export const targetOf = (record: VmRecord) =>
+  ({ kind: "vm", id: record.id, name: record.spec.name }) as const;
 
 function planChange(
   parts: ControlParts,
@@ -127,7 +159,10 @@ function planChange(
     if (parts.view.vms.idOf(spec.name) !== undefined) throw nameTaken(spec.name);
     const nameKey = vmNameKey(record.project, spec.name);
     extra.when.push(absent(nameKey));
-    extra.then.push({ put: nameKey, value: record.id }, { delete: vmNameKey(record.project, record.spec.name) });
+    extra.then.push(
+      { put: nameKey, value: record.id },
+      { delete: vmNameKey(record.project, record.spec.name) },
+    );
   }
   const fields = Object.keys(change);
   extra.then.push(
@@ -140,9 +175,16 @@ function planChange(
       data: { fields },
     }),
   );
-  const isLater = hasProcess(entry.status) && fields.some((field) => !["name", "description", "labels", "policy"].includes(field));
+  const isLater =
+    hasProcess(entry.status) &&
+    fields.some((field) => !["name", "description", "labels", "policy"].includes(field));
   const note = isLater ? { note: "Takes effect at the next start." } : {};
-  return planEdit(parts, entry, { verb: "vm.change", record: { ...record, spec }, actor: actor.name, hasEnded: true, ...note }, extra);
+  return planEdit(
+    parts,
+    entry,
+    { verb: "vm.change", record: { ...record, spec }, actor: actor.name, hasEnded: true, ...note },
+    extra,
+  );
 }
 
 function planDeletion(
@@ -157,12 +199,24 @@ function planDeletion(
     if (open !== undefined) return { result: open };
   }
   if (force !== true && (record.power === "running" || record.power === "paused" || hasProcess(status))) {
-    throw new Fault("vm.wrong_state", `${record.spec.name} is running: stop it first, or delete it by force.`);
+    throw new Fault(
+      "vm.wrong_state",
+      `${record.spec.name} is running: stop it first, or delete it by force.`,
+    );
   }
-  return planEdit(parts, entry, { verb: "vm.delete", record: { ...record, isDeleting: true }, actor: actor.name });
+  return planEdit(parts, entry, {
+    verb: "vm.delete",
+    record: { ...record, isDeleting: true },
+    actor: actor.name,
+  });
 }
 
-function planPowerChange(parts: ControlParts, entry: VmEntry, request: PowerRequest, { actor }: Context): Plan<Operation> {
+function planPowerChange(
+  parts: ControlParts,
+  entry: VmEntry,
+  request: PowerRequest,
+  { actor }: Context,
+): Plan<Operation> {
   const { record } = entry;
   const wish = {
     verb: request.verb,
@@ -175,11 +229,25 @@ function planPowerChange(parts: ControlParts, entry: VmEntry, request: PowerRequ
   if (plan.kind === "refused") throw new Fault("vm.wrong_state", plan.reason);
   if (plan.kind === "holds") {
     const { generation } = record;
-    const operation = newOperation(parts, { verb, target: targetOf(record), generation, actor: actor.name, hasEnded: true });
-    return { result: operation, txn: { when: [unchanged(vmKey(record.id), entry.recordRevision)], then: [putOperation(operation)] } };
+    const operation = newOperation(parts, {
+      verb,
+      target: targetOf(record),
+      generation,
+      actor: actor.name,
+      hasEnded: true,
+    });
+    return {
+      result: operation,
+      txn: { when: [unchanged(vmKey(record.id), entry.recordRevision)], then: [putOperation(operation)] },
+    };
   }
   if (plan.isFreshStart) checkAdmission(parts, record);
-  return planEdit(parts, entry, { verb, record: withPower(record, plan), actor: actor.name }, freshStart(entry, plan));
+  return planEdit(
+    parts,
+    entry,
+    { verb, record: withPower(record, plan), actor: actor.name },
+    freshStart(entry, plan),
+  );
 }
 
 function withPower(record: VmRecord, plan: PowerPlan & { kind: "change" }): VmRecord {

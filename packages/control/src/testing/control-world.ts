@@ -8,6 +8,7 @@ import type { Operation } from "@serai/model/operation";
 import type { VmRecord } from "@serai/model/vm";
 import { openSqliteReader } from "@serai/store/sqlite/sqlite-reader";
 import { openSqliteStore } from "@serai/store/sqlite/sqlite-store";
+import type { Store } from "@serai/store/store";
 import { createControl, type Control } from "../create-control.ts";
 import type { CatalogueEntry } from "../images/catalogue.ts";
 import type { Actor } from "../services/actor.ts";
@@ -44,29 +45,13 @@ export async function controlWorld(options: WorldOptions = {}): Promise<ControlW
     image: (id) => read<ImageRecord>(`/images/${id}`),
     ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
   });
-  const open = async () => {
-    const signal = AbortSignal.timeout(120_000);
-    const store = await openSqliteStore({ path }, signal);
-    const control = await createControl(
-      {
-        store,
-        host,
-        spoolDir: join(directory, "spool"),
-        catalogue: options.catalogue ?? [],
-        log: createLogger("test", process.env["SERAI_LOG"] ?? "silent"),
-      },
-      signal,
-    );
-    return { store, control };
-  };
-  const close = async ({ store, control }: { store: { close(): Promise<void> }; control: Control }) => {
-    await control.close(2000);
-    await store.close();
-  };
+  const open = () => openControl({ path, directory, host, catalogue: options.catalogue ?? [] });
   let now = await open();
   const until = (what: string, isSo: () => boolean) =>
-    poll({ ms: 10_000, everyMs: 2, code: "request.timeout", message: `Never: ${what}.` }, AbortSignal.timeout(20_000), () =>
-      isSo() ? true : undefined,
+    poll(
+      { ms: 10_000, everyMs: 2, code: "request.timeout", message: `Never: ${what}.` },
+      AbortSignal.timeout(20_000),
+      () => (isSo() ? true : undefined),
     ).then(() => {});
   return {
     host,
@@ -76,19 +61,48 @@ export async function controlWorld(options: WorldOptions = {}): Promise<ControlW
       return now.control.services;
     },
     restart: async () => {
-      await close(now);
+      await closeControl(now);
       now = await open();
     },
     ended: async (operation) => {
       const id = typeof operation === "string" ? operation : operation.id;
-      const wait = now.control.services.operations.get(id, { waitMs: 10_000 }, admin, AbortSignal.timeout(20_000));
+      const wait = now.control.services.operations.get(
+        id,
+        { waitMs: 10_000 },
+        admin,
+        AbortSignal.timeout(20_000),
+      );
       return JSON.parse((await wait).json) as Operation;
     },
     vm: (reference) => JSON.parse(now.control.services.vms.get(reference, admin).json),
     [Symbol.asyncDispose]: async () => {
-      await close(now);
+      await closeControl(now);
       reader.close();
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+type Opening = { path: string; directory: string; host: FakeHost; catalogue: readonly CatalogueEntry[] };
+type Opened = { store: Store; control: Control };
+
+async function openControl({ path, directory, host, catalogue }: Opening): Promise<Opened> {
+  const signal = AbortSignal.timeout(120_000);
+  const store = await openSqliteStore({ path }, signal);
+  const control = await createControl(
+    {
+      store,
+      host,
+      spoolDir: join(directory, "spool"),
+      catalogue,
+      log: createLogger("test", process.env["SERAI_LOG"] ?? "silent"),
+    },
+    signal,
+  );
+  return { store, control };
+}
+
+async function closeControl({ store, control }: Opened): Promise<void> {
+  await control.close(2000);
+  await store.close();
 }

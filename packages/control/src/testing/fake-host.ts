@@ -1,8 +1,8 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, type Duplex } from "node:stream";
 import { AsyncQueue } from "@serai/kit/async-queue";
 import { Fault, type FaultCode } from "@serai/kit/fault";
-import type { HostReport } from "@serai/model/host";
-import type { HostVerb } from "@serai/model/host-request";
+import type { HostReport, HostUsage } from "@serai/model/host";
+import type { ExecResult, HostVerb, SweepReport } from "@serai/model/host-request";
 import type { ImageRecord } from "@serai/model/image";
 import { unseen, type ExitCause, type VmRecord, type VmSighting } from "@serai/model/vm";
 import type { HostLink } from "../host-link.ts";
@@ -50,148 +50,209 @@ const report: HostReport = {
 
 /** A host in memory, with the manners of a real one: it refuses stale generations and what intent gives no reason for. */
 export function fakeHost(options: FakeHostOptions): FakeHost {
-  const guests = new Map<string, VmSighting>();
-  const images = new Set<string>();
-  const followers = new Set<AsyncQueue<VmSighting>>();
-  const failures = new Map<string, Fault>();
-  const steps = new Map<string, number>();
-  let lastMs = Date.parse("2026-01-01T00:00:00.000Z");
-  const moment = () => new Date((lastMs = Math.max(lastMs + 1, Date.now()))).toISOString();
-
-  const seen = (vm: string): VmSighting => structuredClone(guests.get(vm) ?? { ...unseen(vm), state: "absent" });
-  const show = (sighting: VmSighting) => {
-    guests.set(sighting.vm, sighting);
-    for (const queue of followers) queue.push(structuredClone(sighting));
-  };
-  const reach = () => {
-    if (!host.isReachable) throw new Fault("host.unreachable", "The fake host does not answer.");
-  };
-  const count = (step: string) => {
-    steps.set(step, (steps.get(step) ?? 0) + 1);
-    const failure = failures.get(step);
-    failures.delete(step);
-    if (failure !== undefined) throw failure;
-  };
-  const end = (vm: string, cause: ExitCause) => {
-    const { pid: _pid, startedAt: _startedAt, trouble, ...rest } = seen(vm);
-    if (!hasProcess(rest)) return;
-    const exit = { cause: trouble?.kind ?? cause, at: moment(), generation: rest.generation, detail: `It ended: ${cause}.` };
-    show({ ...rest, state: "absent", agent: "none", exit });
-  };
-
-  const perform: Record<Exclude<HostVerb, "remove">, (record: VmRecord, now: VmSighting) => void> = {
-    provision: (record, now) => show({ ...now, provisionedGeneration: record.generation }),
-    launch: (record, now) => {
-      if (hasProcess(now)) return;
-      const { exit: _exit, ...rest } = now;
-      const startedAt = moment();
-      const { generation, resetCount } = record;
-      show({ ...rest, state: "running", generation, resetCount, provisionedGeneration: generation, pid: lastMs % 1e6, startedAt });
-    },
-    pause: (record, now) => show({ ...now, state: "paused", generation: record.generation }),
-    resume: (record, now) => show({ ...now, state: "running", generation: record.generation }),
-    reset: (record, now) => {
-      const { trouble: _trouble, ...rest } = now;
-      show({ ...rest, resetCount: record.resetCount, generation: record.generation });
-    },
-    shut_down: (record, now) => {
-      show({ ...now, state: "stopping", generation: record.generation });
-      if (host.areGuestsObedient) setTimeout(() => end(record.id, "requested"), 1);
-    },
-    kill: (record) => end(record.id, "requested"),
-    suspend: (record, now) => {
-      const { pid: _pid, startedAt: _startedAt, ...rest } = now;
-      show({ ...rest, state: "suspended", generation: record.generation });
-    },
-    discard_suspend: (_record, now) => show({ ...now, state: "absent" }),
-  };
-
-  const host: FakeHost = {
-    isReachable: true,
-    areGuestsObedient: true,
-    steps,
-    processes: () => [...guests.values()].filter(hasProcess).map(({ vm }) => vm),
-    holdings: () => ({ vms: [...guests.keys()], images: [...images] }),
-    failNext: (verb, code, message = `The fake host was told to fail: ${code}.`) => failures.set(verb, new Fault(code, message)),
-    end,
-    trouble: (vm, kind) => show({ ...seen(vm), trouble: { kind, at: moment() } }),
-    describe: async () => {
-      reach();
-      return { ...report, memoryBytes: options.memoryBytes ?? report.memoryBytes };
-    },
-    look: async (vm) => {
-      reach();
-      return seen(vm);
-    },
-    act: async (verb, vm, generation, signal) => {
-      reach();
-      signal.throwIfAborted();
-      const record = options.vm(vm);
-      if (record === undefined) throw new Fault("vm.not_found", `There is no VM ${vm}.`);
-      if (record.generation !== generation) throw new Fault("vm.stale_generation", "The store has another generation.");
-      const isWantedUp = !record.isDeleting && (record.power === "running" || record.power === "paused");
-      if (verb === "launch" && !isWantedUp) throw new Fault("vm.wrong_state", "It is not to run.");
-      count(verb);
-      if (verb === "remove") {
-        if (!record.isDeleting) throw new Fault("vm.wrong_state", "It is not to be removed.");
-        guests.delete(vm);
-      } else {
-        perform[verb](record, seen(vm));
-      }
-      return seen(vm);
-    },
-    sightings: async function* (signal) {
-      reach();
-      signal.throwIfAborted();
-      const queue = new AsyncQueue<VmSighting>();
-      const stop = () => queue.end();
-      signal.addEventListener("abort", stop, { once: true });
-      followers.add(queue);
-      try {
-        for (const sighting of guests.values()) yield structuredClone(sighting);
-        yield* queue;
-      } finally {
-        followers.delete(queue);
-        signal.removeEventListener("abort", stop);
-      }
-    },
-    usage: async () => {
-      reach();
-      return { at: moment(), cpuSeconds: { busy: 0, total: 1 }, memoryBytes: 1, memoryAvailableBytes: 1, vms: [] };
-    },
-    exec: async (vm) => {
-      reach();
-      if (!hasProcess(seen(vm))) throw new Fault("vm.wrong_state", "It is not running.");
-      return { exitCode: 0, stdoutBase64: "", stderrBase64: "", isTruncated: false };
-    },
-    screenshot: async () => new Uint8Array([0x89, 0x50, 0x4e, 0x47]),
-    openStream: async () => new PassThrough(),
-    takeImage: async (image, generation) => {
-      reach();
-      const record = options.image(image);
-      if (record?.generation !== generation) throw new Fault("vm.stale_generation", "The store has another generation.");
-      count("takeImage");
-      images.add(image);
-      const isKernel = record.source.kind === "builtin";
-      return {
-        kind: isKernel ? "kernel" : "disk",
-        format: record.format === "qcow2" || record.format === "iso" ? record.format : "raw",
-        virtualSizeBytes: isKernel ? 0 : 1024 * 1024,
-        sizeBytes: record.sizeBytes ?? 1,
-        sha256: "0".repeat(64),
-      };
-    },
-    removeImage: async (image) => {
-      reach();
-      images.delete(image);
-    },
-    sweep: async () => {
-      reach();
-      return { removed: [] };
-    },
-  };
-  return host;
+  return new InMemoryHost(options);
 }
+
+class InMemoryHost implements FakeHost {
+  isReachable = true;
+  areGuestsObedient = true;
+  readonly steps = new Map<string, number>();
+  readonly #options: FakeHostOptions;
+  readonly #guests = new Map<string, VmSighting>();
+  readonly #images = new Set<string>();
+  readonly #followers = new Set<AsyncQueue<VmSighting>>();
+  readonly #failures = new Map<string, Fault>();
+  #lastMs = Date.parse("2026-01-01T00:00:00.000Z");
+
+  constructor(options: FakeHostOptions) {
+    this.#options = options;
+  }
+
+  processes(): string[] {
+    return [...this.#guests.values()].filter(hasProcess).map(({ vm }) => vm);
+  }
+
+  holdings(): { vms: string[]; images: string[] } {
+    return { vms: [...this.#guests.keys()], images: [...this.#images] };
+  }
+
+  failNext(verb: string, code: FaultCode, message = `The fake host was told to fail: ${code}.`): void {
+    this.#failures.set(verb, new Fault(code, message));
+  }
+
+  end(vm: string, cause: ExitCause): void {
+    const { pid: _pid, startedAt: _startedAt, trouble, ...rest } = this.#seen(vm);
+    if (!hasProcess(rest)) return;
+    const exit = {
+      cause: trouble?.kind ?? cause,
+      at: this.#moment(),
+      generation: rest.generation,
+      detail: `It ended: ${cause}.`,
+    };
+    this.#show({ ...rest, state: "absent", agent: "none", exit });
+  }
+
+  trouble(vm: string, kind: "guest_panic" | "guest_hang"): void {
+    this.#show({ ...this.#seen(vm), trouble: { kind, at: this.#moment() } });
+  }
+
+  async describe(): Promise<HostReport> {
+    this.#reach();
+    return { ...report, memoryBytes: this.#options.memoryBytes ?? report.memoryBytes };
+  }
+
+  async look(vm: string): Promise<VmSighting> {
+    this.#reach();
+    return this.#seen(vm);
+  }
+
+  async act(verb: HostVerb, vm: string, generation: number, signal: AbortSignal): Promise<VmSighting> {
+    this.#reach();
+    signal.throwIfAborted();
+    const record = this.#options.vm(vm);
+    if (record === undefined) throw new Fault("vm.not_found", `There is no VM ${vm}.`);
+    if (record.generation !== generation) throw stale();
+    const isWantedUp = !record.isDeleting && (record.power === "running" || record.power === "paused");
+    if (verb === "launch" && !isWantedUp) throw new Fault("vm.wrong_state", "It is not to run.");
+    if (verb === "remove" && !record.isDeleting)
+      throw new Fault("vm.wrong_state", "It is not to be removed.");
+    this.#count(verb);
+    this.#perform(verb, record, this.#seen(vm));
+    return this.#seen(vm);
+  }
+
+  async *sightings(signal: AbortSignal): AsyncGenerator<VmSighting> {
+    this.#reach();
+    signal.throwIfAborted();
+    const queue = new AsyncQueue<VmSighting>();
+    const stop = () => queue.end();
+    signal.addEventListener("abort", stop, { once: true });
+    this.#followers.add(queue);
+    try {
+      for (const sighting of this.#guests.values()) yield structuredClone(sighting);
+      yield* queue;
+    } finally {
+      this.#followers.delete(queue);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async usage(): Promise<HostUsage> {
+    this.#reach();
+    const at = this.#moment();
+    return { at, cpuSeconds: { busy: 0, total: 1 }, memoryBytes: 1, memoryAvailableBytes: 1, vms: [] };
+  }
+
+  async exec(vm: string): Promise<ExecResult> {
+    this.#reach();
+    if (!hasProcess(this.#seen(vm))) throw new Fault("vm.wrong_state", "It is not running.");
+    return { exitCode: 0, stdoutBase64: "", stderrBase64: "", isTruncated: false };
+  }
+
+  async screenshot(): Promise<Uint8Array> {
+    this.#reach();
+    return new Uint8Array([0x89, 0x50, 0x4e, 0x47]);
+  }
+
+  async openStream(): Promise<Duplex> {
+    this.#reach();
+    return new PassThrough();
+  }
+
+  async takeImage(image: string, generation: number): ReturnType<HostLink["takeImage"]> {
+    this.#reach();
+    const record = this.#options.image(image);
+    if (record?.generation !== generation) throw stale();
+    this.#count("takeImage");
+    this.#images.add(image);
+    const isKernel = record.source.kind === "builtin";
+    return {
+      kind: isKernel ? "kernel" : "disk",
+      format: "raw",
+      virtualSizeBytes: isKernel ? 0 : 1024 * 1024,
+      sizeBytes: record.sizeBytes ?? 1,
+      sha256: "0".repeat(64),
+    };
+  }
+
+  async removeImage(image: string): Promise<void> {
+    this.#reach();
+    this.#images.delete(image);
+  }
+
+  async sweep(): Promise<SweepReport> {
+    this.#reach();
+    return { removed: [] };
+  }
+
+  #perform(verb: HostVerb, record: VmRecord, now: VmSighting): void {
+    const { generation, resetCount, id } = record;
+    const { pid: _pid, startedAt: _startedAt, ...still } = now;
+    switch (verb) {
+      case "provision":
+        return this.#show({ ...now, provisionedGeneration: generation });
+      case "launch":
+        return this.#launch(record, now);
+      case "pause":
+        return this.#show({ ...now, state: "paused", generation });
+      case "resume":
+        return this.#show({ ...now, state: "running", generation });
+      case "reset": {
+        const { trouble: _trouble, ...rest } = now;
+        return this.#show({ ...rest, resetCount, generation });
+      }
+      case "shut_down":
+        this.#show({ ...now, state: "stopping", generation });
+        if (this.areGuestsObedient) setTimeout(() => this.end(id, "requested"), 1);
+        return;
+      case "kill":
+        return this.end(id, "requested");
+      case "suspend":
+        return this.#show({ ...still, state: "suspended", generation });
+      case "discard_suspend":
+        return this.#show({ ...now, state: "absent" });
+      case "remove":
+        this.#guests.delete(id);
+    }
+  }
+
+  #launch({ generation, resetCount }: VmRecord, now: VmSighting): void {
+    if (hasProcess(now)) return;
+    const { exit: _exit, ...rest } = now;
+    const startedAt = this.#moment();
+    const pid = this.#lastMs % 1e6;
+    const provisionedGeneration = generation;
+    this.#show({ ...rest, state: "running", generation, resetCount, provisionedGeneration, pid, startedAt });
+  }
+
+  /** Rises with each call, so that no two exits or starts look the same. */
+  #moment(): string {
+    this.#lastMs = Math.max(this.#lastMs + 1, Date.now());
+    return new Date(this.#lastMs).toISOString();
+  }
+
+  #seen(vm: string): VmSighting {
+    return structuredClone(this.#guests.get(vm) ?? { ...unseen(vm), state: "absent" });
+  }
+
+  #show(sighting: VmSighting): void {
+    this.#guests.set(sighting.vm, sighting);
+    for (const queue of this.#followers) queue.push(structuredClone(sighting));
+  }
+
+  #reach(): void {
+    if (!this.isReachable) throw new Fault("host.unreachable", "The fake host does not answer.");
+  }
+
+  #count(step: string): void {
+    this.steps.set(step, (this.steps.get(step) ?? 0) + 1);
+    const failure = this.#failures.get(step);
+    this.#failures.delete(step);
+    if (failure !== undefined) throw failure;
+  }
+}
+
+const stale = (): Fault => new Fault("vm.stale_generation", "The store has another generation.");
 
 function hasProcess({ state }: Pick<VmSighting, "state">): boolean {
   return state !== "absent" && state !== "suspended" && state !== "unknown";

@@ -17,8 +17,8 @@ const vm = "vm-c0ntractvm00";
 
 /** What every host promises its controllers. Run against the fake, the wire, and real hosts. */
 export function hostLinkContract(name: string, open: () => Promise<HostUnderTest>, timeoutMs = 60_000): void {
-  const check = (title: string, body: (host: HostUnderTest, signal: AbortSignal) => Promise<void>) =>
-    test(`${name}: ${title}`, { timeout: timeoutMs }, async () => {
+  const check = (title: string, body: (host: HostUnderTest, signal: AbortSignal) => Promise<void>): void =>
+    void test(`${name}: ${title}`, { timeout: timeoutMs }, async () => {
       await using host = await open();
       await body(host, AbortSignal.timeout(timeoutMs));
     });
@@ -53,24 +53,27 @@ export function hostLinkContract(name: string, open: () => Promise<HostUnderTest
     await refused(host.link.act("remove", vm, 1, signal), "vm.wrong_state");
   });
 
-  check("a VM is provisioned, launched once however often that is asked, ended and removed", async (host, signal) => {
-    const { link } = host;
-    await host.intend(vm, wish(host, { power: "running", generation: 1 }));
-    assert.equal((await link.act("provision", vm, 1, signal)).provisionedGeneration, 1);
+  check(
+    "a VM is provisioned, launched once however often that is asked, ended and removed",
+    async (host, signal) => {
+      const { link } = host;
+      await host.intend(vm, wish(host, { power: "running", generation: 1 }));
+      assert.equal((await link.act("provision", vm, 1, signal)).provisionedGeneration, 1);
 
-    const first = await link.act("launch", vm, 1, signal);
-    const second = await link.act("launch", vm, 1, signal);
-    assert.deepEqual([first.state, second.state, second.pid], ["running", "running", first.pid]);
+      const first = await link.act("launch", vm, 1, signal);
+      const second = await link.act("launch", vm, 1, signal);
+      assert.deepEqual([first.state, second.state, second.pid], ["running", "running", first.pid]);
 
-    await host.intend(vm, wish(host, { power: "stopped", stop: { isForced: true }, generation: 2 }));
-    const ended = await link.act("kill", vm, 2, signal);
-    assert.deepEqual([ended.state, ended.exit?.cause], ["absent", "requested"]);
+      await host.intend(vm, wish(host, { power: "stopped", stop: { isForced: true }, generation: 2 }));
+      const ended = await link.act("kill", vm, 2, signal);
+      assert.deepEqual([ended.state, ended.exit?.cause], ["absent", "requested"]);
 
-    await host.intend(vm, wish(host, { power: "stopped", isDeleting: true, generation: 3 }));
-    await link.act("remove", vm, 3, signal);
-    await link.act("remove", vm, 3, signal);
-    assert.equal((await link.look(vm, signal)).provisionedGeneration, 0);
-  });
+      await host.intend(vm, wish(host, { power: "stopped", isDeleting: true, generation: 3 }));
+      await link.act("remove", vm, 3, signal);
+      await link.act("remove", vm, 3, signal);
+      assert.equal((await link.look(vm, signal)).provisionedGeneration, 0);
+    },
+  );
 
   check("changes are told as they happen", async (host, signal) => {
     await host.intend(vm, wish(host, { power: "running", generation: 1 }));

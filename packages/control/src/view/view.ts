@@ -42,7 +42,10 @@ export class View {
     for (const prefix of ["/vms/", "/vm-status/", "/images/", "/operations/", "/tokens/", "/sessions/"]) {
       await this.#load(store, prefix, signal);
     }
-    const tail = await store.range({ prefix: "/events/", limit: Math.min(pageSize, eventTail), isReverse: true }, signal);
+    const tail = await store.range(
+      { prefix: "/events/", limit: Math.min(pageSize, eventTail), isReverse: true },
+      signal,
+    );
     for (const item of tail.items.toReversed()) this.#put(item.key, item.value, item.modRevision);
     this.#revision = start;
     this.#recentFrom = start;
@@ -52,8 +55,11 @@ export class View {
   }
 
   async #load(store: Store, prefix: string, signal: AbortSignal): Promise<void> {
-    for (let after: string | undefined; ; ) {
-      const page = await store.range({ prefix, limit: pageSize, ...(after !== undefined && { after }) }, signal);
+    for (let after: string | undefined; ;) {
+      const page = await store.range(
+        { prefix, limit: pageSize, ...(after !== undefined && { after }) },
+        signal,
+      );
       for (const item of page.items) this.#put(item.key, item.value, item.modRevision);
       if (!page.hasMore) return;
       after = page.items.at(-1)?.key;
@@ -172,7 +178,10 @@ export class View {
   /** The changes after a revision. Throws `store.compacted` when they are no longer known. */
   changesAfter(revision: number): ViewChange[] {
     if (revision < this.#recentFrom) {
-      throw new Fault("store.compacted", `Changes after revision ${revision} are no longer known: list again.`);
+      throw new Fault(
+        "store.compacted",
+        `Changes after revision ${revision} are no longer known: list again.`,
+      );
     }
     let at = this.#recent.length;
     while (at > 0 && (this.#recent[at - 1]?.revision ?? 0) > revision) at--;
