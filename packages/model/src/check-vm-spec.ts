@@ -36,7 +36,8 @@ function checkUnique(field: string, devices: readonly { name: string }[]): void 
 function checkMacs(spec: CompleteVmSpec): void {
   const seen = new Set<string>();
   for (const { mac } of spec.nics) {
-    if (seen.has(mac)) throw specFault("nics", `Two NICs have the MAC address ${mac}: change one, or leave it out.`);
+    if (seen.has(mac))
+      throw specFault("nics", `Two NICs have the MAC address ${mac}: change one, or leave it out.`);
     seen.add(mac);
   }
 }
@@ -47,7 +48,8 @@ function checkPorts(spec: CompleteVmSpec, world: SpecWorld): void {
     for (const { protocol, hostPort } of nic.forwards) {
       const port = `${protocol}/${hostPort}`;
       const field = `nics.${nic.name}.forwards`;
-      if (seen.has(port)) throw specFault(field, `Host port ${port} is forwarded twice: choose another host port.`);
+      if (seen.has(port))
+        throw specFault(field, `Host port ${port} is forwarded twice: choose another host port.`);
       seen.add(port);
       const owner = world.portOwner(protocol, hostPort);
       if (owner !== undefined) {
@@ -70,7 +72,8 @@ function checkKernel(spec: CompleteVmSpec, world: SpecWorld): void {
 function checkDisk(disk: CompleteDisk, world: SpecWorld): void {
   const field = `disks.${disk.name}`;
   if (disk.image === undefined) {
-    if (disk.sizeBytes === undefined) throw specFault(field, `Disk ${disk.name} needs an image or sizeBytes.`);
+    if (disk.sizeBytes === undefined)
+      throw specFault(field, `Disk ${disk.name} needs an image or sizeBytes.`);
     return;
   }
   const image = world.image(disk.image);
@@ -80,7 +83,10 @@ function checkDisk(disk: CompleteDisk, world: SpecWorld): void {
   }
   const imageBytes = imageDiskBytes(image, disk.imageDisk);
   if (imageBytes === undefined && disk.imageDisk !== undefined) {
-    throw specFault(`${field}.imageDisk`, `${image.name} has no disk ${disk.imageDisk}; its disks are counted from 0.`);
+    throw specFault(
+      `${field}.imageDisk`,
+      `${image.name} has no disk ${disk.imageDisk}; its disks are counted from 0.`,
+    );
   }
   if (disk.sizeBytes !== undefined && disk.sizeBytes < (imageBytes ?? 0)) {
     throw specFault(

@@ -1,6 +1,13 @@
 import { Fault } from "@serai/kit/fault";
 import { imageDiskBytes, type ImageRecord } from "./image.ts";
-import { MiB, type CompleteDisk, type CompleteNic, type CompleteVmSpec, type VmChange, type VmSpec } from "./vm-spec.ts";
+import {
+  MiB,
+  type CompleteDisk,
+  type CompleteNic,
+  type CompleteVmSpec,
+  type VmChange,
+  type VmSpec,
+} from "./vm-spec.ts";
 
 export type SpecContext = {
   /** Finds a ready image by id, name or prefix; throws when there is none. */
@@ -10,7 +17,12 @@ export type SpecContext = {
 };
 
 const defaultMemoryBytes = 512 * MiB;
-const defaultPolicy = { onShutdown: "stop", onPanic: "restart", onHang: "restart", onCrash: "restart" } as const;
+const defaultPolicy = {
+  onShutdown: "stop",
+  onPanic: "restart",
+  onHang: "restart",
+  onCrash: "restart",
+} as const;
 
 /**
  * Fills in every default and turns image references into ids. The result is what hosts act on.
@@ -47,7 +59,11 @@ export function completeVmSpec(spec: VmSpec, context: SpecContext): CompleteVmSp
  * The spec after a change. Lists are replaced as a whole; a NIC that keeps its name keeps its MAC address.
  * Throws `vm.spec_invalid` when a disk would shrink or get another image: its content is the guest's.
  */
-export function applyVmChange(before: CompleteVmSpec, change: VmChange, context: SpecContext): CompleteVmSpec {
+export function applyVmChange(
+  before: CompleteVmSpec,
+  change: VmChange,
+  context: SpecContext,
+): CompleteVmSpec {
   const nics = (change.nics ?? before.nics).map((nic) => {
     const mac = nic.mac ?? before.nics.find((old) => old.name === nic.name)?.mac;
     return { ...nic, ...(mac !== undefined && { mac }) };
@@ -71,7 +87,10 @@ function checkKept(disk: CompleteDisk, before: CompleteDisk[]): void {
   const old = before.find((candidate) => candidate.name === disk.name);
   if (old === undefined) return;
   if (old.image !== disk.image || (old.imageDisk ?? 0) !== (disk.imageDisk ?? 0)) {
-    throw specFault(`disks.${disk.name}`, `Disk ${disk.name} was made from another image; add a disk of another name instead.`);
+    throw specFault(
+      `disks.${disk.name}`,
+      `Disk ${disk.name} was made from another image; add a disk of another name instead.`,
+    );
   }
   if ((disk.sizeBytes ?? 0) < (old.sizeBytes ?? 0)) {
     throw specFault(
@@ -112,7 +131,9 @@ function defaultMemory(images: ImageRecord[]): number {
 
 function defaultFirmware(images: ImageRecord[]): "bios" | "uefi" {
   const guest = images.find((image) => image.guest !== undefined)?.guest;
-  return guest !== undefined && !guest.firmware.includes("bios") && guest.firmware.includes("uefi") ? "uefi" : "bios";
+  return guest !== undefined && !guest.firmware.includes("bios") && guest.firmware.includes("uefi")
+    ? "uefi"
+    : "bios";
 }
 
 export const specFault = (field: string, message: string): Fault =>

@@ -6,14 +6,29 @@ import { aRecord, aStatus } from "./testing/a-vm.ts";
 import type { ExitCause, VmExit, VmPower, VmRecord, VmState, VmStatus } from "./vm.ts";
 
 const nowMs = Date.parse("2026-01-01T00:00:00Z");
-const exit = (cause: ExitCause, generation = 1): VmExit => ({ cause, at: "2025-12-31T23:59:59.000Z", generation, detail: "" });
+const exit = (cause: ExitCause, generation = 1): VmExit => ({
+  cause,
+  at: "2025-12-31T23:59:59.000Z",
+  generation,
+  detail: "",
+});
 const stopping = { isForced: false, deadlineAt: "2026-01-01T00:01:00.000Z" };
 const tooLate = { isForced: false, deadlineAt: "2025-12-31T23:00:00.000Z" };
 
-type Row = [title: string, record: Partial<VmRecord>, sighting: Partial<VmStatus["sighting"]>, step: VmStep["do"]];
+type Row = [
+  title: string,
+  record: Partial<VmRecord>,
+  sighting: Partial<VmStatus["sighting"]>,
+  step: VmStep["do"],
+];
 
 const table: Row[] = [
-  ["stopped and never provisioned", { power: "stopped" }, { state: "absent", provisionedGeneration: 0 }, "provision"],
+  [
+    "stopped and never provisioned",
+    { power: "stopped" },
+    { state: "absent", provisionedGeneration: 0 },
+    "provision",
+  ],
   ["stopped and provisioned", { power: "stopped" }, { state: "absent" }, "none"],
   ["wanted running and absent", { power: "running" }, { state: "absent" }, "launch"],
   ["wanted paused and absent", { power: "paused" }, { state: "absent" }, "launch"],
@@ -26,19 +41,39 @@ const table: Row[] = [
   ["wanted stopped and paused", { power: "stopped", stop: stopping }, { state: "paused" }, "resume"],
   ["stopping within its deadline", { power: "stopped", stop: stopping }, { state: "stopping" }, "wait"],
   ["stopping past its deadline", { power: "stopped", stop: tooLate }, { state: "stopping" }, "kill"],
-  ["started again while stopping past the deadline", { power: "running", stop: tooLate }, { state: "stopping" }, "kill"],
+  [
+    "started again while stopping past the deadline",
+    { power: "running", stop: tooLate },
+    { state: "stopping" },
+    "kill",
+  ],
   ["wanted suspended and running", { power: "suspended" }, { state: "running" }, "suspend"],
   ["wanted suspended and suspended", { power: "suspended" }, { state: "suspended" }, "none"],
   ["wanted running and suspended", { power: "running" }, { state: "suspended" }, "launch"],
   ["wanted stopped and suspended", { power: "stopped" }, { state: "suspended" }, "discard_suspend"],
-  ["ended before it was suspended", { power: "suspended" }, { state: "absent", exit: exit("guest_shutdown") }, "accept_stop"],
+  [
+    "ended before it was suspended",
+    { power: "suspended" },
+    { state: "absent", exit: exit("guest_shutdown") },
+    "accept_stop",
+  ],
   ["a reset asked for", { power: "running", resetCount: 2 }, { state: "running", resetCount: 1 }, "reset"],
   ["deleting and running", { power: "running", isDeleting: true }, { state: "running" }, "kill"],
   ["deleting and absent", { power: "running", isDeleting: true }, { state: "absent" }, "remove"],
   ["deleting and suspended", { isDeleting: true }, { state: "suspended" }, "remove"],
-  ["shut down by its guest", { power: "running" }, { state: "absent", exit: exit("guest_shutdown") }, "accept_stop"],
+  [
+    "shut down by its guest",
+    { power: "running" },
+    { state: "absent", exit: exit("guest_shutdown") },
+    "accept_stop",
+  ],
   ["crashed", { power: "running" }, { state: "absent", exit: exit("process_crash") }, "schedule_restart"],
-  ["ended by us, and wanted again", { power: "running" }, { state: "absent", exit: exit("requested") }, "launch"],
+  [
+    "ended by us, and wanted again",
+    { power: "running" },
+    { state: "absent", exit: exit("requested") },
+    "launch",
+  ],
   ["the host restarted", { power: "running" }, { state: "absent", exit: exit("host_reboot") }, "launch"],
   [
     "shut down by its guest before it was asked to start",
@@ -55,7 +90,11 @@ const table: Row[] = [
   [
     "ended by us because it panicked",
     { power: "running" },
-    { state: "absent", exit: exit("requested"), trouble: { kind: "guest_panic", at: "2025-12-31T23:00:00.000Z" } },
+    {
+      state: "absent",
+      exit: exit("requested"),
+      trouble: { kind: "guest_panic", at: "2025-12-31T23:00:00.000Z" },
+    },
     "schedule_restart",
   ],
 ];
@@ -69,7 +108,10 @@ for (const [title, record, sighting, step] of table) {
 test("a guest to be preserved is left alone in its trouble", () => {
   const record = aRecord({ power: "running" });
   record.spec.policy.onPanic = "preserve";
-  const status = aStatus({ state: "running", trouble: { kind: "guest_panic", at: "2025-12-31T23:00:00.000Z" } });
+  const status = aStatus({
+    state: "running",
+    trouble: { kind: "guest_panic", at: "2025-12-31T23:00:00.000Z" },
+  });
 
   assert.deepEqual(nextVmStep(record, status, nowMs), { do: "none" });
 });
@@ -79,13 +121,32 @@ test("an exit that was handled is not handled again, and its restart waits for i
   status.handledExitAt = "2025-12-31T23:59:59.000Z";
   status.restartAt = "2026-01-01T00:00:05.000Z";
 
-  assert.deepEqual(nextVmStep(aRecord({ power: "running" }), status, nowMs), { do: "wait", untilMs: nowMs + 5000 });
+  assert.deepEqual(nextVmStep(aRecord({ power: "running" }), status, nowMs), {
+    do: "wait",
+    untilMs: nowMs + 5000,
+  });
   assert.deepEqual(nextVmStep(aRecord({ power: "running" }), status, nowMs + 5000), { do: "launch" });
 });
 
 const powers: VmPower[] = ["running", "paused", "stopped", "suspended"];
-const states: VmState[] = ["unknown", "absent", "starting", "running", "paused", "stopping", "suspending", "suspended"];
-const causes: ExitCause[] = ["requested", "guest_shutdown", "guest_panic", "guest_hang", "process_crash", "process_killed"];
+const states: VmState[] = [
+  "unknown",
+  "absent",
+  "starting",
+  "running",
+  "paused",
+  "stopping",
+  "suspending",
+  "suspended",
+];
+const causes: ExitCause[] = [
+  "requested",
+  "guest_shutdown",
+  "guest_panic",
+  "guest_hang",
+  "process_crash",
+  "process_killed",
+];
 
 const anyWorld = fc.record({
   power: fc.constantFrom(...powers),
@@ -190,7 +251,10 @@ function perform(step: VmStep, record: VmRecord, status: VmStatus, time: number)
       record.power = "stopped";
       break;
     case "schedule_restart":
-      Object.assign(status, { handledExitAt: sighting.exit?.at, restartAt: new Date(step.atMs).toISOString() });
+      Object.assign(status, {
+        handledExitAt: sighting.exit?.at,
+        restartAt: new Date(step.atMs).toISOString(),
+      });
       break;
     case "wait":
       if (sighting.state === "starting") sighting.state = "running";

@@ -5,7 +5,19 @@ export type VmStep =
   | { do: "none" }
   /** Look again; not later than `untilMs` if given. */
   | { do: "wait"; untilMs?: number }
-  | { do: "provision" | "launch" | "pause" | "resume" | "reset" | "shut_down" | "kill" | "suspend" | "discard_suspend" | "remove" }
+  | {
+      do:
+        | "provision"
+        | "launch"
+        | "pause"
+        | "resume"
+        | "reset"
+        | "shut_down"
+        | "kill"
+        | "suspend"
+        | "discard_suspend"
+        | "remove";
+    }
   /** The guest ended by itself and its policy says that this is what its owner wants. */
   | { do: "accept_stop" }
   /** The guest ended by itself: note it, and start it again at `atMs`. */
@@ -33,7 +45,9 @@ export function nextVmStep(record: VmRecord, status: VmStatus, nowMs: number): V
     case "stopping":
       return whenStopping(record, nowMs);
     case "suspending":
-      return record.isDeleting || (record.power === "stopped" && record.stop.isForced) ? { do: "kill" } : wait;
+      return record.isDeleting || (record.power === "stopped" && record.stop.isForced)
+        ? { do: "kill" }
+        : wait;
     case "suspended":
       return whenSuspended(record);
   }
@@ -52,7 +66,11 @@ function whenAbsent(record: VmRecord, status: VmStatus, nowMs: number): VmStep {
     return record.power === "suspended" ? { do: "accept_stop" } : none;
   }
   const { exit } = status.sighting;
-  if (exit !== undefined && exit.at !== status.handledExitAt && exit.generation >= (record.startGeneration ?? 0)) {
+  if (
+    exit !== undefined &&
+    exit.at !== status.handledExitAt &&
+    exit.generation >= (record.startGeneration ?? 0)
+  ) {
     const verdict = afterExit(record, status, nowMs);
     if (verdict !== undefined) return verdict;
   }
@@ -111,4 +129,5 @@ function whenSuspended(record: VmRecord): VmStep {
   return record.power === "stopped" ? { do: "discard_suspend" } : { do: "launch" };
 }
 
-const isPast = (at: string | undefined, nowMs: number): boolean => at !== undefined && Date.parse(at) <= nowMs;
+const isPast = (at: string | undefined, nowMs: number): boolean =>
+  at !== undefined && Date.parse(at) <= nowMs;

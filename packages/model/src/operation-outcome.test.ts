@@ -84,7 +84,12 @@ for (const [verb, record, seen, kind] of wishes) {
 test("a start while it is being stopped keeps the deadline, so that it does start", () => {
   const stop = { isForced: false, deadlineAt: "2026-01-01T00:00:00.000Z" };
 
-  const plan = planPower(aRecord({ power: "stopped", stop }), aStatus({ state: "stopping" }), { verb: "start" }, 0);
+  const plan = planPower(
+    aRecord({ power: "stopped", stop }),
+    aStatus({ state: "stopping" }),
+    { verb: "start" },
+    0,
+  );
 
   assert.deepEqual(plan.kind === "change" && plan.stop, stop);
 });
@@ -92,16 +97,30 @@ test("a start while it is being stopped keeps the deadline, so that it does star
 test("a wish that others have overtaken cannot be taken back", () => {
   const start = operation("vm.start");
 
-  assert.equal(planCancellation(start, aRecord({ power: "running", generation: 2 }), aStatus()).kind, "change");
-  assert.equal(planCancellation(start, aRecord({ power: "paused", generation: 3 }), aStatus()).kind, "refused");
-  assert.equal(planCancellation(operation("vm.delete"), aRecord({ generation: 2, isDeleting: true }), aStatus()).kind, "refused");
+  assert.equal(
+    planCancellation(start, aRecord({ power: "running", generation: 2 }), aStatus()).kind,
+    "change",
+  );
+  assert.equal(
+    planCancellation(start, aRecord({ power: "paused", generation: 3 }), aStatus()).kind,
+    "refused",
+  );
+  assert.equal(
+    planCancellation(operation("vm.delete"), aRecord({ generation: 2, isDeleting: true }), aStatus()).kind,
+    "refused",
+  );
 });
 
 const seen = (fields: Partial<VmSighting>): VmSighting => aStatus(fields).sighting;
 const told: [string, Partial<VmSighting>, Partial<VmSighting>, string[]][] = [
   ["nothing new", { state: "running" }, { state: "running", agent: "answering" }, []],
   ["a start", {}, { state: "running", startedAt: "1" }, ["vm.started"]],
-  ["a panic", { state: "running" }, { state: "running", trouble: { kind: "guest_panic", at: "1" } }, ["vm.panicked"]],
+  [
+    "a panic",
+    { state: "running" },
+    { state: "running", trouble: { kind: "guest_panic", at: "1" } },
+    ["vm.panicked"],
+  ],
   [
     "the end of a guest whose panic was told of",
     { state: "running", trouble: { kind: "guest_panic", at: "1" } },
@@ -117,7 +136,10 @@ for (const [title, before, after, types] of told) {
   test(`${title} is told as ${types.join(", ") || "nothing"}`, () => {
     const happenings = vmHappenings("web", seen(before), seen(after));
 
-    assert.deepEqual(happenings.map(({ type }) => type), types);
+    assert.deepEqual(
+      happenings.map(({ type }) => type),
+      types,
+    );
     for (const { message } of happenings) assert.match(message, /web.*\.$/);
   });
 }

@@ -15,7 +15,11 @@ const superseded: Outcome = { phase: "cancelled", note: "A later request asked f
  * How an open operation on a VM has ended, read from what is wanted and what is seen; undefined while it has not.
  * A VM's deletion ends its operations where the record is removed, not here.
  */
-export function operationOutcome(operation: Operation, record: VmRecord, status: VmStatus): Outcome | undefined {
+export function operationOutcome(
+  operation: Operation,
+  record: VmRecord,
+  status: VmStatus,
+): Outcome | undefined {
   if (isEnded(operation) || operation.verb === "vm.delete") return undefined;
   if (record.isDeleting) return superseded;
   const { sighting } = status;
@@ -30,11 +34,14 @@ export function operationOutcome(operation: Operation, record: VmRecord, status:
       if (!wants(record, "running")) return superseded;
       return sighting.state === "running" ? succeeded : whenGone(operation, status);
     case "vm.pause":
-      if (!wants(record, "paused")) return record.generation > operation.generation ? whenGone(operation, status) ?? superseded : undefined;
+      if (!wants(record, "paused"))
+        return record.generation > operation.generation
+          ? (whenGone(operation, status) ?? superseded)
+          : undefined;
       return sighting.state === "paused" ? succeeded : whenGone(operation, status);
     case "vm.suspend":
       if (sighting.state === "suspended") return succeeded;
-      return wants(record, "suspended") ? undefined : whenGone(operation, status) ?? superseded;
+      return wants(record, "suspended") ? undefined : (whenGone(operation, status) ?? superseded);
     case "vm.stop":
       if (!wants(record, "stopped")) return superseded;
       return sighting.state === "absent" ? succeeded : undefined;
@@ -57,7 +64,8 @@ function whenCreating(operation: Operation, record: VmRecord, status: VmStatus):
 }
 
 function whenStarting(operation: Operation, record: VmRecord, { sighting }: VmStatus): Outcome | undefined {
-  if (sighting.state === "running" || (sighting.state === "paused" && record.power === "paused")) return succeeded;
+  if (sighting.state === "running" || (sighting.state === "paused" && record.power === "paused"))
+    return succeeded;
   // It did start, and ended again before anybody looked.
   const exit = exitSince(operation, sighting.exit);
   if (exit !== undefined) return exit.cause === "guest_shutdown" ? succeeded : failed(exit);
@@ -68,11 +76,15 @@ function whenStarting(operation: Operation, record: VmRecord, { sighting }: VmSt
 function whenGone(operation: Operation, { sighting }: VmStatus): Outcome | undefined {
   if (sighting.state !== "absent") return undefined;
   const exit = sighting.exit;
-  return exit === undefined || Date.parse(exit.at) < Date.parse(operation.createdAt) ? undefined : failed(exit, "vm.wrong_state");
+  return exit === undefined || Date.parse(exit.at) < Date.parse(operation.createdAt)
+    ? undefined
+    : failed(exit, "vm.wrong_state");
 }
 
 const exitSince = (operation: Operation, exit: VmExit | undefined): VmExit | undefined =>
-  exit !== undefined && exit.generation >= operation.generation && exit.cause !== "requested" ? exit : undefined;
+  exit !== undefined && exit.generation >= operation.generation && exit.cause !== "requested"
+    ? exit
+    : undefined;
 
 const failed = (exit: VmExit, code: "vm.start_failed" | "vm.wrong_state" = "vm.start_failed"): Outcome => ({
   phase: "failed",

@@ -24,7 +24,9 @@ export function planPower(record: VmRecord, status: VmStatus, wish: PowerWish, n
       return planStop(record, status, wish, nowMs);
     case "pause":
       if (record.power === "paused" && state === "paused") return { kind: "holds" };
-      return isUp(record) ? to("paused") : refused(`${name} is ${record.power}: only a running VM can be paused.`);
+      return isUp(record)
+        ? to("paused")
+        : refused(`${name} is ${record.power}: only a running VM can be paused.`);
     case "resume":
       if (record.power === "running" && state === "running") return { kind: "holds" };
       return isUp(record) ? to("running") : refused(`${name} is ${record.power}: start it instead.`);

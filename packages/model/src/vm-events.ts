@@ -17,8 +17,10 @@ export function vmHappenings(name: string, before: VmSighting, after: VmSighting
   }
   if (!hasStarted && after.startedAt === before.startedAt && isUp(after.state)) {
     if (after.resetCount > before.resetCount) told.push(info("vm.reset", `${name} was reset.`));
-    if (before.state === "running" && after.state === "paused") told.push(info("vm.paused", `${name} is paused.`));
-    if (before.state === "paused" && after.state === "running") told.push(info("vm.resumed", `${name} runs again.`));
+    if (before.state === "running" && after.state === "paused")
+      told.push(info("vm.paused", `${name} is paused.`));
+    if (before.state === "paused" && after.state === "running")
+      told.push(info("vm.resumed", `${name} runs again.`));
   }
   if (after.state === "suspended" && before.state !== "suspended") {
     told.push(info("vm.suspended", `${name} is suspended to disk.`));
@@ -54,12 +56,24 @@ function ended(name: string, cause: ExitCause, detail: string): Happening {
     case "process_killed":
       return { type: "vm.killed", severity: "error", message: `Somebody killed the process of ${name}.` };
     case "host_oom":
-      return { type: "vm.out_of_memory", severity: "error", message: `The host ran out of memory and ended ${name}.` };
+      return {
+        type: "vm.out_of_memory",
+        severity: "error",
+        message: `The host ran out of memory and ended ${name}.`,
+      };
     case "host_reboot":
-      return { type: "vm.stopped", severity: "warning", message: `${name} stopped because its host restarted.` };
+      return {
+        type: "vm.stopped",
+        severity: "warning",
+        message: `${name} stopped because its host restarted.`,
+      };
     case "process_crash":
       return { type: "vm.crashed", severity: "error", message: `The process of ${name} crashed: ${detail}` };
     case "vanished":
-      return { type: "vm.crashed", severity: "error", message: `The process of ${name} ended while nobody watched.` };
+      return {
+        type: "vm.crashed",
+        severity: "error",
+        message: `The process of ${name} ended while nobody watched.`,
+      };
   }
 }

@@ -5,9 +5,6 @@ export type Role = "viewer" | "operator" | "admin";
 /** Who asks. Made by whoever authenticated them; services check the role once, at their door. */
 export type Actor = { name: string; role: Role };
 
-/** The actor of what nobody asked for. */
-export const seraiActor: Actor = { name: "serai", role: "admin" };
-
 const rank: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 };
 
 /** Throws `auth.forbidden` unless the actor has this role or a higher one. */
