@@ -89,6 +89,11 @@ export class LiveVm {
     return this.#detached.signal;
   }
 
+  /** True if QEMU's monitor has ever answered us. */
+  get wasInTouch(): boolean {
+    return this.#session !== undefined;
+  }
+
   /** Resolves when QEMU's monitor is not, or no longer, connected. */
   get outOfTouch(): Promise<void> {
     return this.#outOfTouch.promise;

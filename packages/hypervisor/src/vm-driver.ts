@@ -15,7 +15,7 @@ import { judgeRun } from "./judge-run.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { LiveVm } from "./live-vm.ts";
 import { giveToQemu, prepareDirectory, removeSockets } from "./prepare-directory.ts";
-import type { ExitStatus } from "./process/exit-status.ts";
+import { readExitStatus, type ExitStatus } from "./process/exit-status.ts";
 import { adoptQemu, type QemuProcess } from "./process/qemu-process.ts";
 import { forgetRun, readExit, readRun, writeExit, type RunRecord } from "./run-record.ts";
 import { sampleUsage } from "./sample-usage.ts";
@@ -77,7 +77,10 @@ class Driver implements VmDriver {
     }
     const live = this.#createLive(record);
     const identity = record.bootId === bootId() ? findRecordedProcess(live) : undefined;
-    if (identity === undefined) return this.#conclude(live, undefined, false);
+    if (identity === undefined) {
+      const corpse = record.process && readExitStatus(record.process);
+      return this.#conclude(live, corpse, false);
+    }
     await this.#takeOver(live, identity, signal);
   }
 
@@ -320,7 +323,8 @@ class Driver implements VmDriver {
 
   #follow(live: LiveVm, process: QemuProcess): void {
     this.#finished = process.ended.then((status) => {
-      if (this.#live === live && !live.detached.aborted) this.#conclude(live, status, true);
+      if (this.#live !== live || live.detached.aborted) return;
+      this.#conclude(live, status, process.isChild || live.wasInTouch);
     });
   }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isFault } from "@serai/kit/fault";
 import { libc } from "@serai/linux/libc";
+import { identifyProcess } from "@serai/linux/process-identity";
 import type { RunRecord } from "../src/run-record.ts";
 import { DriverFixture, eventually, exists, isRunning, patience } from "./fixture.ts";
 
@@ -75,7 +76,8 @@ test("a QEMU that ended while nobody watched has vanished", async () => {
   const { pid = 0 } = before.sighting();
   await before.close();
   process.kill(pid, "SIGKILL");
-  await eventually("the process's end", async () => ((await isRunning(pid)) ? undefined : true));
+  await eventually("the process's end", () => (identifyProcess(pid) === undefined ? true : undefined));
+  await eventually("its reaping", () => (exists(`/proc/${pid}`) ? undefined : true));
 
   const after = await world.open();
 
