@@ -18,7 +18,7 @@ export type FakeGuest = AsyncDisposable & {
   /** Starts one that goes on until the guest ends. */
   start(line: string): ChildProcess;
   /** Takes an address by DHCP. */
-  dhcp(): void;
+  dhcp(tries?: number): void;
   setAddress(address: string, gateway?: string): void;
 };
 
@@ -49,11 +49,11 @@ export async function startGuest(driver: NetworkDriver, attachment: NicAttachmen
     process: relay,
     sh,
     start(line) {
-      const child = inNetNamespace(namespace, () => spawn("sh", ["-c", line], { stdio: "ignore" }));
+      const child = inNetNamespace(namespace, () => spawn("sh", ["-c", line], { stdio: "ignore", detached: true }));
       children.push(child);
       return child;
     },
-    dhcp: () => must(`busybox udhcpc -i eth0 -n -q -t 10 -T 1 -s ${join(import.meta.dirname, "udhcpc.sh")} 2>&1`),
+    dhcp: (tries = 10) => must(`busybox udhcpc -i eth0 -n -q -t ${tries} -T 1 -s ${join(import.meta.dirname, "udhcpc.sh")} 2>&1`),
     setAddress(address, gateway) {
       must(`ip addr add ${address} dev eth0`);
       if (gateway !== undefined) must(`ip route add default via ${gateway}`);
@@ -61,7 +61,8 @@ export async function startGuest(driver: NetworkDriver, attachment: NicAttachmen
     async [Symbol.asyncDispose]() {
       for (const child of children) {
         if (child.exitCode !== null || child.signalCode !== null) continue;
-        child.kill("SIGKILL");
+        if (child === relay) child.kill("SIGKILL");
+        else process.kill(-(child.pid ?? 0), "SIGKILL"); // with what the shell started
         await once(child, "exit");
       }
       namespace[Symbol.dispose]();
