@@ -1,5 +1,5 @@
 import { chown, mkdir, open, rename, rm, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import type { DiskFormat } from "./formats/inspect-image.ts";
 import type { ToolJail } from "./tool-jail.ts";
@@ -12,8 +12,18 @@ const nobody = 65534;
 export type Conversion = {
   /** A folder of ours in which nothing else happens; the work is done in a folder inside it. */
   workFolder: string;
-  from: { path: string; format: DiskFormat; virtualSizeBytes: number; /** Other files of the same folder are parts of it. */ hasSiblings?: boolean };
+  from: {
+    path: string;
+    format: DiskFormat;
+    virtualSizeBytes: number;
+    /** Other files of the same folder are parts of it. */
+    hasSiblings?: boolean;
+    /** The image that a qcow2 volume is a copy of; whatever its header says, only this is read. */
+    backing?: { path: string; format: "raw" | "qcow2" };
+  };
   to: { path: string; format: string; options?: string };
+  /** Who may read it, where that is not everybody. */
+  user?: { uid: number; gid: number };
   deadlineMs: number;
 };
 
@@ -21,30 +31,35 @@ export type Conversion = {
  * Converts a judged disk by qemu-img in a jail: the formats are told, never guessed. All or nothing.
  * Throws `pool.full` when the result does not fit what is free, `image.unreadable` when the content is damaged.
  */
-export async function convertImage({ workFolder, from, to, deadlineMs }: Conversion, jail: ToolJail, signal: AbortSignal): Promise<void> {
+export async function convertImage({ workFolder, from, to, user, deadlineMs }: Conversion, jail: ToolJail, signal: AbortSignal): Promise<void> {
   const output = join(workFolder, "converted");
+  // Some formats note the name that they are written under, and some readers insist on it.
+  const made = join(output, basename(to.path));
   await rm(output, { recursive: true, force: true });
   await mkdir(output, { mode: 0o700 });
   try {
     // Only this folder is the tool's to write in; what it wrote becomes ours afterwards.
-    if (process.getuid?.() === 0) await chown(output, nobody, nobody);
+    if (process.getuid?.() === 0) await chown(output, user?.uid ?? nobody, user?.gid ?? nobody);
     const result = await jail.run(
       {
         argv: (seen) => [
-          ...["qemu-img", "convert", "-q", "--image-opts", openOptions(from.format, seen(from.path)), "-O", to.format],
+          ...["qemu-img", "convert", "-q", openOptions(from, seen), "-O", to.format],
           ...(to.options === undefined ? [] : ["-o", to.options]),
-          seen(join(output, "disk")),
+          seen(made),
         ] as unknown as [string, ...string[]],
         view: {
-          readOnly: [from.hasSiblings === true ? [dirname(from.path), "/in"] : [from.path, "/in/disk"]],
+          readOnly: [
+            from.hasSiblings === true ? [dirname(from.path), "/in"] : [from.path, "/in/disk"],
+            ...(from.backing === undefined ? [] : [[from.backing.path, "/in/backing"] as [string, string]]),
+          ],
           writable: [[output, "/out"]],
         },
-        limits: { deadlineMs, maxMemoryBytes: 4096 * MiB, maxFileBytes: await mostBytes(workFolder, from.virtualSizeBytes) },
+        limits: { deadlineMs, maxMemoryBytes: 4096 * MiB, maxFileBytes: await mostBytes(workFolder, from.virtualSizeBytes), ...(user && { user }) },
       },
       signal,
     );
-    if (result.exitCode !== 0) throw conversionFault(result.stderr);
-    await takeOver(join(output, "disk"), to.path);
+    if (result.exitCode !== 0) throw conversionFault(result.stderr, from.path);
+    await takeOver(made, to.path);
   } finally {
     await rm(output, { recursive: true, force: true });
   }
@@ -58,14 +73,23 @@ async function mostBytes(folder: string, virtualSizeBytes: number): Promise<numb
   return Math.floor(Math.min(virtualSizeBytes * 1.02 + 64 * MiB, free));
 }
 
-/** Node options for reading one format; a comma in a path would begin another option. */
-function openOptions(format: DiskFormat, path: string): string {
-  const driver = format === "iso" ? "raw" : format;
-  const filename = path.replaceAll(",", ",,");
-  // A VHD has two sizes, and most that write them mean this one.
-  const size = format === "vpc" ? ",force_size_calc=current_size" : "";
-  return `driver=${driver}${size},file.driver=file,file.filename=${filename}`;
+/** What to open, told completely: nothing is left to a header. */
+function openOptions({ path, format, backing }: Conversion["from"], seen: (path: string) => string): string {
+  const file = (name: string) => ({ driver: "file", filename: seen(name) });
+  return `json:${JSON.stringify({
+    driver: format === "iso" ? "raw" : format,
+    // A VHD has two sizes, and most that write them mean this one.
+    ...(format === "vpc" && { force_size_calc: "current_size" }),
+    ...(format === "qcow2" && { backing: backing === undefined ? null : baseOf(backing, file) }),
+    file: file(path),
+  })}`;
 }
+
+const baseOf = ({ path, format }: NonNullable<Conversion["from"]["backing"]>, file: (name: string) => object): object => ({
+  driver: format,
+  ...(format === "qcow2" && { backing: null }),
+  file: file(path),
+});
 
 async function takeOver(made: string, path: string): Promise<void> {
   {
@@ -77,8 +101,9 @@ async function takeOver(made: string, path: string): Promise<void> {
   await rename(made, path);
 }
 
-function conversionFault(stderr: string): Fault {
-  const words = stderr.trim().split("\n").slice(-1)[0]?.replace(/^qemu-img: /, "") ?? "";
+function conversionFault(stderr: string, path: string): Fault {
+  const words = (stderr.trim().split("\n")[0] ?? "").replace(/^qemu-img: /, "").replaceAll(path, "the disk").replaceAll("/in/disk", "the disk");
+  if (/"write" lock/.test(words)) return new Fault("volume.locked", "The disk is in use: stop its VM first.");
   if (/no space left|file too large|file size limit/i.test(words)) return full();
   return new Fault("image.unreadable", `The image cannot be used. Its content could not be converted: ${words || "it is damaged or far larger than it says"}`);
 }

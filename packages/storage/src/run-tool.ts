@@ -5,8 +5,9 @@ export type ToolResult = { exitCode: number; stdout: string; stderr: string };
 export type ToolOptions = {
   /** Whole run, then SIGKILL. */
   deadlineMs: number;
-  /** Drop root for `nobody` before the tool opens anything. */
+  /** Drop root for `nobody`, or for `user`, before the tool opens anything. */
   isUnprivileged?: boolean;
+  user?: { uid: number; gid: number };
   maxMemoryBytes?: number;
   /** No file that it writes may grow beyond this. */
   maxFileBytes?: number;
@@ -22,9 +23,10 @@ export function runTool(argv: readonly [string, ...string[]], options: ToolOptio
   const limits = ["prlimit", "--core=0", `--cpu=${Math.ceil(options.deadlineMs / 1000) + 1}`];
   if (options.maxMemoryBytes !== undefined) limits.push(`--as=${options.maxMemoryBytes}`);
   if (options.maxFileBytes !== undefined) limits.push(`--fsize=${options.maxFileBytes}`);
+  const { uid, gid } = options.user ?? { uid: 65534, gid: 65534 };
   const drop =
     options.isUnprivileged === true && process.getuid?.() === 0
-      ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+      ? ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
       : ["setpriv", "--no-new-privs"];
   const [program, ...args] = [...limits, ...drop, ...argv] as [string, ...string[]];
   return new Promise((resolve, reject) => {

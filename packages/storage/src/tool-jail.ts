@@ -7,7 +7,7 @@ export type JailedRun = {
   /** Given the path under which each of the view's paths is seen. */
   argv: (seen: (path: string) => string) => [string, ...string[]];
   view: JailView;
-  limits: Pick<ToolOptions, "deadlineMs" | "maxMemoryBytes" | "maxFileBytes">;
+  limits: Pick<ToolOptions, "deadlineMs" | "maxMemoryBytes" | "maxFileBytes" | "user">;
 };
 
 export type ToolJail = {
@@ -17,7 +17,7 @@ export type ToolJail = {
 };
 
 const sandbox = [
-  ...["bwrap", "--unshare-all", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv"],
+  ...["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv"],
   ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"],
   ...["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/lib", "/lib", "--ro-bind-try", "/lib64", "/lib64", "--ro-bind-try", "/bin", "/bin"],
   ...["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],

@@ -118,7 +118,7 @@ function nicsOf(building: Building): NonNullable<VmSpec["nics"]> {
     const name = `nic${index}`;
     if (item.connection !== "") warnings.push(`${name} was on the network “${item.connection}” and is proposed on the default one.`);
     const kind = item.subType.toLowerCase();
-    if (kind.includes("virtio")) return { name, model: "virtio" as const };
+    if (kind.includes("virtio") || item.title.startsWith("Serai virtio")) return { name, model: "virtio" as const };
     if (kind !== "" && !kind.startsWith("e1000")) warnings.push(`${name} was a ${item.subType} and is proposed as e1000e.`);
     return { name, model: "e1000e" as const };
   });
