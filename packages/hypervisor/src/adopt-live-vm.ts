@@ -1,14 +1,14 @@
 import { isAlive, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
 import { qemuName } from "./argv/machine.ts";
 import type { LiveVm } from "./live-vm.ts";
-import { findProcessByToken } from "./process/find-by-token.ts";
+import { takeTicket } from "./process/ticket.ts";
 import { bringUp } from "./start-live-vm.ts";
 import { readSuspended } from "./suspend/suspended-state.ts";
 
 /** The process of a recorded run, if it is still there. */
-export function findRecordedProcess({ record }: LiveVm): ProcessIdentity | undefined {
+export function findRecordedProcess({ record, directory }: LiveVm): ProcessIdentity | undefined {
   if (record.process !== undefined) return isAlive(record.process) ? record.process : undefined;
-  return findProcessByToken(qemuName(record.plan.vm, record.token));
+  return takeTicket(directory.ticket(record.token), qemuName(record.plan.vm, record.token));
 }
 
 /**

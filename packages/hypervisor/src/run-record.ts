@@ -51,9 +51,10 @@ export function readExit(directory: VmDirectory): ExitRecord | undefined {
 /** Ends the run in the records: the exit first, so that a crash in between loses nothing. */
 export function writeExit(directory: VmDirectory, exit: ExitRecord): void {
   writeJsonFile(directory.exit, exit);
-  forgetRun(directory);
+  forgetRun(directory, exit.token);
 }
 
-export function forgetRun(directory: VmDirectory): void {
+export function forgetRun(directory: VmDirectory, token: string): void {
+  rmSync(directory.ticket(token), { force: true });
   rmSync(directory.run, { force: true });
 }

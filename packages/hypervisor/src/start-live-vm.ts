@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { statSync } from "node:fs";
+import { rmSync, statSync } from "node:fs";
 import { errorChain, Fault, isFault } from "@serai/kit/fault";
 import { bootId } from "@serai/linux/process-identity";
 import { qemuArgv } from "./argv/qemu-argv.ts";
@@ -8,6 +8,7 @@ import type { LaunchPlan } from "./launch-plan.ts";
 import type { LiveVm } from "./live-vm.ts";
 import { lastWords } from "./process/last-words.ts";
 import { spawnQemu, type QemuProcess } from "./process/qemu-process.ts";
+import { giveTicket } from "./process/ticket.ts";
 import type { RunRecord } from "./run-record.ts";
 import { loadMemory } from "./suspend/memory-transfer.ts";
 import { discardSuspended, restoreSuspended, useUpSuspended } from "./suspend/suspended-state.ts";
@@ -44,6 +45,7 @@ export async function startLiveVm(
 ): Promise<void> {
   const { record, directory } = live;
   const isRestoring = record.phase === "restoring";
+  giveTicket(directory.ticket(record.token));
   const process = await spawnQemu({
     argv: launchArgv(live, config),
     cwd: directory.qemu,
@@ -75,6 +77,7 @@ export async function startLiveVm(
 export async function bringUp(live: LiveVm, signal: AbortSignal): Promise<void> {
   await live.continue(signal);
   const wasRestored = live.record.phase === "restoring";
+  rmSync(live.directory.ticket(live.record.token), { force: true });
   live.save({ phase: "up", startedAt: new Date().toISOString() });
   if (wasRestored) discardSuspended(live.directory);
 }
@@ -110,6 +113,7 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
   const user = launchUser(config);
   return launcherArgv({
     command: [config.qemu.path, ...arguments_],
+    ticket: directory.ticket(token),
     cgroupProcsFiles: config.cgroup?.procsFiles() ?? [],
     ...(user !== undefined && { user }),
   });

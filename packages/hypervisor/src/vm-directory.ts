@@ -9,6 +9,8 @@ export type VmDirectory = {
   root: string;
   run: string;
   exit: string;
+  /** There while the launch of this token may still make its process. */
+  ticket: (token: string) => string;
   log: string;
   suspendedPlan: string;
   suspendedState: string;
@@ -44,6 +46,7 @@ export function vmDirectory(root: string): VmDirectory {
     root,
     run: path.join(root, "run.json"),
     exit: path.join(root, "exit.json"),
+    ticket: (token) => path.join(root, `launch.${token}`),
     log: path.join(root, "qemu.log"),
     suspendedPlan: path.join(root, "suspended.json"),
     suspendedState: path.join(root, "suspended.state"),

@@ -71,8 +71,9 @@ class Driver implements VmDriver {
   /** Finds out what became of the run that an earlier daemon recorded. */
   async recover(signal: AbortSignal): Promise<void> {
     const record = readRun(this.#directory);
-    if (record === undefined || readExit(this.#directory)?.token === record.token) {
-      forgetRun(this.#directory);
+    if (record === undefined) return this.#clean();
+    if (readExit(this.#directory)?.token === record.token) {
+      forgetRun(this.#directory, record.token); // its end is known
       return this.#clean();
     }
     const live = this.#createLive(record);
@@ -334,7 +335,7 @@ class Driver implements VmDriver {
     const directory = this.#directory;
     this.#isSuspended = readSuspended(directory) !== undefined;
     // A launch that never got to its guest is no run, and one that suspended has not ended.
-    if (record.phase === "launching" || this.#isSuspended) forgetRun(directory);
+    if (record.phase === "launching" || this.#isSuspended) forgetRun(directory, record.token);
     else {
       const exit = judgeRun({
         record,

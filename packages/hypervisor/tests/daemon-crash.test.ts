@@ -54,7 +54,7 @@ for (const verb of ["kill", "suspend"] as const) {
         assert.deepEqual(await processesOf(world), [pid], `round ${round}: ${state}`);
         await driver.kill(patience());
       }
-      await eventually("no process", async () =>
+      await eventually(`no process in round ${round}, seen as ${state}`, async () =>
         (await processesOf(world)).length === 0 ? true : undefined,
       );
       assert.equal(exists(join(world.directory, "run.json")), false);

@@ -8,6 +8,8 @@ import { newId } from "@serai/kit/id";
 import { createLogger } from "@serai/kit/logger";
 import type { VmSighting } from "@serai/model/vm";
 import type { CompleteVmSpec } from "@serai/model/vm-spec";
+import { waitForExit } from "@serai/linux/process-identity";
+import { findProcessByToken } from "../src/process/find-by-token.ts";
 import type { LaunchPlan } from "../src/launch-plan.ts";
 import { findQemu } from "../src/qemu-info.ts";
 import { openVmDriver, type VmDriver, type VmDriverConfig } from "../src/vm-driver.ts";
@@ -114,6 +116,15 @@ export class DriverFixture implements AsyncDisposable {
     await this.#driver?.close();
     for (const pid of this.#pids) {
       if ((await argumentsOf(pid)).includes(this.vm)) process.kill(pid, "SIGKILL");
+    }
+    // One that no driver knew is a failure, and must not outlive the test that shows it.
+    for (
+      let lost = findProcessByToken(`${this.vm}.`);
+      lost !== undefined;
+      lost = findProcessByToken(`${this.vm}.`)
+    ) {
+      process.kill(lost.pid, "SIGKILL");
+      await waitForExit(lost, deadlineMs, patience());
     }
     await rm(dirname(this.root), { recursive: true, force: true });
   }

@@ -80,3 +80,20 @@ test("the group of a device that QEMU needs is the only one it keeps", () => {
     ],
   ]);
 });
+
+test("a process whose ticket was taken away before it ran does not start", () => {
+  const run = (ticket: string) => {
+    const [program = "", ...rest] = launcherArgv({
+      command: ["/bin/echo", "ran"],
+      ticket,
+      cgroupProcsFiles: [],
+    });
+    return execFileSync(program, rest, { stdio: "pipe", encoding: "utf8" });
+  };
+
+  assert.equal(run(import.meta.filename), "ran\n");
+  assert.throws(
+    () => run("/no/such/ticket"),
+    (error: { status?: number; stdout?: string }) => error.status === 124 && error.stdout === "",
+  );
+});

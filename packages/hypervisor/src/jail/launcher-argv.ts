@@ -3,28 +3,32 @@ export type LaunchUser = { uid: number; gid: number; groups?: readonly number[] 
 export type LauncherInput = {
   /** QEMU with its arguments. */
   command: readonly string[];
+  /** A file that must still be there when the process begins to run; see {@link takeTicket}. */
+  ticket?: string;
   /** Files to write the own pid to before anything else, so that nothing QEMU ever does counts elsewhere. */
   cgroupProcsFiles: readonly string[];
   /** Who QEMU runs as; only root can choose. `groups` are the devices' that it must open. */
   user?: LaunchUser;
 };
 
-/** The values come as arguments, never inside the script. $1 is the number of cgroup files that follow. */
+/** The values come as arguments, never inside the script: the ticket, the number of cgroup files, these, the command. */
 const script = [
   "umask 0077",
   "ulimit -c 0",
-  "left=$1; shift",
+  '[ -z "$1" ] || [ -e "$1" ] || exit 124',
+  "left=$2; shift 2",
   'while [ "$left" -gt 0 ]; do echo 0 >"$1" || exit 125; shift; left=$((left - 1)); done',
   'exec "$@"',
 ].join("\n");
 
 /** Wraps QEMU's command: own cgroups, no core dumps with guest memory in them, own user without any rights. */
-export function launcherArgv({ command, cgroupProcsFiles, user }: LauncherInput): string[] {
+export function launcherArgv({ command, ticket, cgroupProcsFiles, user }: LauncherInput): string[] {
   return [
     "/bin/sh",
     "-c",
     script,
     "serai-launch",
+    ticket ?? "",
     String(cgroupProcsFiles.length),
     ...cgroupProcsFiles,
     ...(user === undefined ? [] : dropRights(user)),
