@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { assertAccessible, launch, open } from "./browser.ts";
+import { assertAccessible, goInside, launch, open } from "./browser.ts";
 import { startMockServer, type MockServer } from "./mock-server.ts";
 import { decorate } from "./sample-world.ts";
 
@@ -45,7 +45,7 @@ const pages: readonly (readonly [path: () => string, heading: string])[] = [
 test("axe finds nothing on any page, in light and in dark", async () => {
   const { page, context, problems } = await open(browser, `${server.url}/login`);
   for (const [path, heading] of pages) {
-    await page.goto(server.url + path());
+    await goInside(page, path());
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     if (path() !== "/login") await page.locator(".connection.is-live").first().waitFor();
     await page.locator(".loading").waitFor({ state: "detached" });
@@ -90,7 +90,7 @@ test("axe finds nothing in menus and dialogs", async () => {
 test("on a phone nothing is wider than the screen", async () => {
   const { page, context } = await open(browser, `${server.url}/vms`, { width: 390 });
   for (const [path, heading] of pages) {
-    await page.goto(server.url + path());
+    await goInside(page, path());
     await page.getByRole("heading", { level: 1, name: heading }).waitFor();
     const excess = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(excess <= 0, `${path()} is ${excess} px too wide`);

@@ -97,7 +97,10 @@ test("a file is uploaded; an interrupted upload goes on by itself", async () => 
     .setInputFiles({ name: "My Disk.qcow2", mimeType: "application/octet-stream", buffer });
   await until("its name", async () => (await page.locator("#image-name").inputValue()) === "my-disk");
   assert.equal(await page.getByLabel("Format").inputValue(), "qcow2");
+  server.refuse("PUT", "*", { status: 503, code: "store.unavailable", detail: "The store does not answer." });
   await page.getByRole("dialog").getByRole("button", { name: "Upload" }).click();
+  await page.getByText("The store does not answer. It goes on by itself.").waitFor();
+  assert.equal(server.uploadedBytes, 0);
 
   await until("all of it", () => server.uploadedBytes > 100_000);
   await page.locator('tr[data-image="my-disk"]').getByText("Ready").waitFor();

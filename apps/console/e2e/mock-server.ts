@@ -13,7 +13,7 @@ export type MockServer = AsyncDisposable & {
   api: MockApi;
   /** While true, connections are cut instead of answered. */
   isDown: boolean;
-  /** Path and method → a reply that the next matching request gets instead of the mock's. */
+  /** What the next request of this method and path (`*` for any) gets instead of the mock's answer. */
   refuse(
     method: string,
     path: string,
@@ -60,15 +60,17 @@ export async function startMockServer(
     const name = `${request.method} ${path.split("?")[0]}`;
     server.requests.push(name);
     const body = await text(request);
-    if (request.method === "PUT") server.uploadedBytes += body.length;
-    const refusal = refusals.get(name);
+    const any = `${request.method} *`;
+    const refusal = refusals.get(name) ?? refusals.get(any);
     if (refusal !== undefined) {
       refusals.delete(name);
+      refusals.delete(any);
       reply
         .writeHead(refusal.status, { "content-type": "application/problem+json" })
         .end(JSON.stringify(refusal));
       return;
     }
+    if (request.method === "PUT") server.uploadedBytes += body.length;
     const {
       status,
       headers,

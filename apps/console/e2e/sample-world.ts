@@ -7,21 +7,22 @@ const ago = (minutes: number): string => new Date(Date.now() - minutes * minuteM
 const changes: readonly Partial<VmView>[] = [
   { name: "web-1", description: "Front end", startedAt: ago(3 * 1440 + 200) },
   { name: "db-main", description: "PostgreSQL 15", startedAt: ago(3 * 1440 + 190) },
-  { name: "build-7", state: "paused", power: "paused", description: "" },
-  { name: "tiny-lab", description: "Kernel and busybox" },
-  {
-    name: "mail-old",
-    description: "",
-    trouble: { kind: "guest_panic", at: ago(4) },
-    exit: undefined,
-  },
+  { name: "build-7", description: "Paused over night", state: "paused", power: "paused" },
+  { name: "tiny-lab", description: "Kernel and busybox", startedAt: ago(7) },
+  { name: "mail-old", description: "", trouble: { kind: "guest_panic", at: ago(4) }, startedAt: ago(95) },
   {
     name: "batch-3",
+    description: "Nightly figures",
     state: "absent",
     power: "stopped",
-    description: "Nightly figures",
     exit: { cause: "process_killed", at: ago(12), generation: 3, detail: "QEMU ended by signal 9." },
   },
+  { name: "cache-1", description: "Valkey", startedAt: ago(1440) },
+  { name: "registry", description: "Container images", startedAt: ago(2 * 1440) },
+  { name: "desktop-anna", description: "", state: "suspended", power: "suspended" },
+  { name: "monitor", description: "Prometheus", startedAt: ago(9 * 1440) },
+  { name: "web-2", description: "Front end", startedAt: ago(3 * 1440 + 180) },
+  { name: "staging", description: "As production, smaller" },
 ];
 
 /** Gives the mock's VMs names and fates that look like a real place. */

@@ -29,6 +29,6 @@ if (code !== undefined) {
 await page.goto(`${url}${path}`);
 await page.locator(".connection.is-live").first().waitFor();
 // Two samples make the first rates.
-await page.waitForTimeout(7_000);
+await page.waitForTimeout(5_000);
 mkdirSync(dirname(target), { recursive: true });
 await page.screenshot({ path: target });

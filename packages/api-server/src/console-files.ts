@@ -39,7 +39,7 @@ const pages = [
   "/events",
   "/host",
   "/tokens",
-  "/settings",
+  "/about",
 ];
 
 /** Serves the built console: hashed assets for ever, its pages by one document. */

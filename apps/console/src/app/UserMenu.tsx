@@ -32,6 +32,7 @@ export function UserMenu({ me }: { me: Me }) {
           ref={ref}
           variant="plainText"
           icon={<UserIcon />}
+          aria-label={me.name}
           isExpanded={isOpen}
           onClick={() => setIsOpen(!isOpen)}
         >

@@ -12,7 +12,6 @@ export function useLive<T>(select: (state: LiveState) => T): T {
 
 export const useVms = (): ReadonlyMap<string, VmView> => useLive((state) => state.vms);
 export const useImages = (): ReadonlyMap<string, ImageView> => useLive((state) => state.images);
-export const useVm = (id: string): VmView | undefined => useLive((state) => state.vms.get(id));
 
 /** Target id → its newest operation that has not ended. */
 export function usePendingOperations(): ReadonlyMap<string, Operation> {
