@@ -1,6 +1,8 @@
-import { importFormats } from "@serai/model/image-format";
+import { diskExportFormats, importFormats, vmExportFormats } from "@serai/model/image-format";
 import { Command, Option } from "commander";
 import { createContext, type Context, type GlobalOptions } from "./context.ts";
+import type { RunOptions } from "./commands/run.ts";
+import type { SpecOptions } from "./commands/vm-change.ts";
 import { exitCodeHelp } from "./exit-codes.ts";
 
 /** An action's arguments as commander passes them, behind the context. */
@@ -61,7 +63,7 @@ export function createProgram(): Command {
     .option("-d, --detach", "leave it running in the background")
     .option("--rm", "delete it when its console ends")
     .action(
-      on(async (context: Context, image: string, options: import("./commands/run.ts").RunOptions) => {
+      on(async (context: Context, image: string, options: RunOptions) => {
         const { ensureDaemon } = await import("./daemon-on-demand.ts");
         const { url, socket } = program.opts<GlobalOptions>();
         const isLocal = url === undefined && socket === undefined && process.env["SERAI_URL"] === undefined;
@@ -95,7 +97,7 @@ function addVmCommands(vm: Command, on: On): void {
     .option("--cmdline <text>", "kernel command line")
     .option("--start", "start it, too")
     .action(
-      on(async (c: Context, name: string, o: import("./commands/vm-change.ts").SpecOptions & { start?: boolean }) =>
+      on(async (c: Context, name: string, o: SpecOptions & { start?: boolean }) =>
         (await import("./commands/vm-change.ts")).createVm(c, name, o),
       ),
     );
@@ -103,8 +105,18 @@ function addVmCommands(vm: Command, on: On): void {
     .description("change a VM")
     .option("--name <name>", "a new name")
     .action(
-      on(async (c: Context, name: string, o: import("./commands/vm-change.ts").SpecOptions & { name?: string }) =>
+      on(async (c: Context, name: string, o: SpecOptions & { name?: string }) =>
         (await import("./commands/vm-change.ts")).setVm(c, name, o),
+      ),
+    );
+  vm.command("export <vm>")
+    .description("write a stopped VM to a file: all of it (ova), or one disk")
+    .addOption(new Option("--format <format>", "of the file").choices([...vmExportFormats]).default("ova"))
+    .option("--disk <name>", "which disk, for formats of one (default: the first)")
+    .option("-o, --output <file>", "where to; - is stdout (default: the VM's name)")
+    .action(
+      on(async (c: Context, name: string, o: { output?: string; format: string; disk?: string }) =>
+        (await import("./commands/export.ts")).exportVm(c, name, o),
       ),
     );
   addPowerCommands(vm, on);
@@ -116,14 +128,18 @@ function addVmCommands(vm: Command, on: On): void {
         (await import("./commands/vm-change.ts")).removeVms(c, vms, o),
       ),
     );
-  vm.command("exec <vm> <program> [args...]")
+  addInsideCommands(vm, on);
+}
+
+function addInsideCommands(vm: Command, on: On): void {
+  vm.command("exec <vm> <argv...>")
     .description("run a program in the guest through its agent; put -- before a program that takes --json")
     .option("--timeout <seconds>", "how long it may run (default 60)")
     .option("--stdin", "send this command's input to it")
     .allowUnknownOption() // they are the program's
     .action(
-      on(async (c: Context, name: string, program: string, args: string[], o: { timeout?: string; stdin?: boolean }) =>
-        (await import("./commands/vm-inside.ts")).execInVm(c, name, [program, ...args], o),
+      on(async (c: Context, name: string, argv: string[], o: { timeout?: string; stdin?: boolean }) =>
+        (await import("./commands/vm-inside.ts")).execInVm(c, name, argv, o),
       ),
     );
   vm.command("console <vm>")
@@ -174,7 +190,7 @@ function addImageCommands(image: Command, on: On): void {
     .action(on(async (c: Context, o: { catalogue?: boolean }) => (await import("./commands/images.ts")).listImages(c, o)));
   image
     .command("import <file>")
-    .description("send a disk image or ISO; repeat it to go on after an interruption")
+    .description("send a disk image, ISO or appliance (OVA); repeat it to go on after an interruption")
     .option("--name <name>", "name of the image (default: the file's)")
     .addOption(new Option("--format <format>", "default: as the file looks").choices([...importFormats]))
     .action(
@@ -192,6 +208,16 @@ function addImageCommands(image: Command, on: On): void {
     .action(
       on(async (c: Context, name: string, o: { as?: string; from?: string; sha256?: string; format?: string }) =>
         (await import("./commands/images.ts")).pullImage(c, name, o),
+      ),
+    );
+  image
+    .command("export <image>")
+    .description("write an image to a file, in a format of your choice")
+    .addOption(new Option("--format <format>", "of the file").choices([...diskExportFormats]).default("qcow2"))
+    .option("-o, --output <file>", "where to; - is stdout (default: the image's name)")
+    .action(
+      on(async (c: Context, name: string, o: { output?: string; format: string }) =>
+        (await import("./commands/export.ts")).exportImage(c, name, o),
       ),
     );
   image

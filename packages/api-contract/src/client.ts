@@ -3,7 +3,7 @@ import type { Static, TSchema } from "typebox";
 import { faultFromReply } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { routes, type RouteName } from "./routes.ts";
-import type { Transport, TransportBody } from "./transport.ts";
+import type { Transport, TransportBody, TransportRequest } from "./transport.ts";
 
 type Routes = typeof routes;
 type Optionals<S> = { [K in keyof S]?: S[K] };
@@ -37,9 +37,18 @@ type ReplyFrom<S> = S extends { contentType: string }
     : undefined;
 export type ReplyOf<N extends RouteName> = ReplyFrom<ReplySchemas<Routes[N]>>;
 
+export type Download = {
+  body: AsyncIterable<Uint8Array>;
+  sizeBytes: number;
+  /** As the server proposes. */
+  fileName: string;
+};
+
 export type Client = {
   /** Calls a route. Throws the server's `Fault`, or `host.unreachable` when there is no server. */
   call<N extends RouteName>(name: N, input: CallInput<N>, signal: AbortSignal): Promise<ReplyOf<N>>;
+  /** Calls a route that answers with a file, without holding it in memory. */
+  download<N extends "exportImage" | "exportVm">(name: N, input: CallInput<N>, signal: AbortSignal): Promise<Download>;
 };
 
 export type ClientOptions = {
@@ -54,33 +63,50 @@ export const etagOf = (generation: number): string => `"${generation}"`;
 
 /** Makes a client of every route of the contract. */
 export function createClient(transport: Transport, options: ClientOptions = {}): Client {
+  const requestOf = (route: Route, input: unknown): TransportRequest => {
+    const { params, query, body, headers } = input as {
+      params?: Record<string, string>;
+      query?: Record<string, unknown>;
+      body?: unknown;
+      headers?: Record<string, string>;
+    };
+    return {
+      method: route.method,
+      path: pathOf(route, params, query),
+      headers: {
+        accept: "application/json",
+        ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
+        ...contentType(route, body),
+        ...headers,
+      },
+      ...(body !== undefined && { body: route.upload ? (body as TransportBody) : JSON.stringify(body) }),
+    };
+  };
   return {
     async call(name, input, signal) {
       const route: Route = routes[name];
-      const { params, query, body, headers } = input as {
-        params?: Record<string, string>;
-        query?: Record<string, unknown>;
-        body?: unknown;
-        headers?: Record<string, string>;
-      };
-      const reply = await transport.request(
-        {
-          method: route.method,
-          path: pathOf(route, params, query),
-          headers: {
-            accept: "application/json",
-            ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
-            ...contentType(route, body),
-            ...headers,
-          },
-          ...(body !== undefined && { body: route.upload ? (body as TransportBody) : JSON.stringify(body) }),
-        },
-        signal,
-      );
+      const reply = await transport.request(requestOf(route, input), signal);
       if (reply.status >= 400) throw faultFromReply(reply.status, decoder.decode(reply.body));
       return replyFrom(route, reply.status, reply.body) as never;
     },
+    async download(name, input, signal) {
+      if (transport.download === undefined) throw new Error("this way to the server cannot download files");
+      const { status, headers, body } = await transport.download(requestOf(routes[name], input), signal);
+      if (status >= 400) throw faultFromReply(status, await textOf(body));
+      return {
+        body,
+        sizeBytes: Number(headers["content-length"] ?? 0),
+        fileName: /filename="([^"/\\]+)"/.exec(headers["content-disposition"] ?? "")?.[1] ?? "download",
+      };
+    },
   };
+}
+
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = "";
+  const parts = new TextDecoder();
+  for await (const chunk of body) text += parts.decode(chunk, { stream: true });
+  return text;
 }
 
 function contentType(route: Route, body: unknown): Record<string, string> {

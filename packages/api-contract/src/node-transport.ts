@@ -10,7 +10,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import { Fault } from "@serai/kit/fault";
-import type { Transport, TransportBody, TransportReply } from "./transport.ts";
+import type { Transport, TransportBody, TransportReply, TransportRequest } from "./transport.ts";
 
 export type NodeTarget =
   | { socketPath: string }
@@ -35,23 +35,23 @@ export function nodeTransport(target: NodeTarget): NodeTransport {
   const where: RequestOptions = isLocal
     ? { socketPath: target.socketPath, host: "localhost" }
     : hostOf(target.url);
+  const start = ({ method, path, headers, body }: TransportRequest, signal: AbortSignal) => {
+    const options = { ...where, method, path, headers: { ...headers }, agent, signal };
+    return send((isPlain ? httpRequest : httpsRequest)(options), body, { signal, target });
+  };
   return {
-    request: ({ method, path, headers, body }, signal) =>
-      send(
-        (isPlain ? httpRequest : httpsRequest)({
-          ...where,
-          method,
-          path,
-          headers: { ...headers },
-          agent,
-          signal,
-        }),
-        body,
-        {
-          signal,
-          target,
-        },
-      ),
+    request: async (request, signal) => {
+      const message = await start(request, signal);
+      try {
+        return await collect(message);
+      } catch (error) {
+        throw signal.aborted ? signal.reason : unreachable(target, error);
+      }
+    },
+    download: async (request, signal) => {
+      const message = await start(request, signal);
+      return { status: message.statusCode ?? 0, headers: headersOf(message), body: message };
+    },
     close: () => agent.destroy(),
   };
 }
@@ -74,7 +74,7 @@ async function send(
   request: ClientRequest,
   body: TransportBody | undefined,
   sending: Sending,
-): Promise<TransportReply> {
+): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.once("response", resolve);
   request.on("error", reject);
@@ -83,7 +83,7 @@ async function send(
     if (body === undefined || typeof body === "string" || body instanceof Uint8Array) request.end(body);
     // An early refusal closes our side of the upload; the reply then says more than the broken pipe.
     else pipeline(Readable.from(body, { objectMode: false }), request).catch(() => {});
-    return await collect(await promise);
+    return await promise;
   } catch (error) {
     promise.catch(() => {}); // reported by the throw below
     request.destroy();
@@ -120,15 +120,15 @@ function checkPin(request: ClientRequest, target: NodeTarget): Promise<void> | u
 async function collect(message: IncomingMessage): Promise<TransportReply> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   for await (const chunk of message) chunks.push(chunk as Uint8Array<ArrayBuffer>);
-  const headers = Object.fromEntries(
-    Object.entries(message.headers).map(([key, value]) => [key, String(value)]),
-  );
   return {
     status: message.statusCode ?? 0,
-    headers,
+    headers: headersOf(message),
     body: chunks.length === 1 && chunks[0] ? chunks[0] : await new Blob(chunks).bytes(),
   };
 }
+
+const headersOf = (message: IncomingMessage): Record<string, string> =>
+  Object.fromEntries(Object.entries(message.headers).map(([key, value]) => [key, String(value)]));
 
 function unreachable(target: NodeTarget, cause: unknown): Fault {
   const where = "socketPath" in target ? target.socketPath : target.url;

@@ -15,7 +15,11 @@ export type TransportReply = {
   body: Uint8Array;
 };
 
+export type TransportDownload = Omit<TransportReply, "body"> & { body: AsyncIterable<Uint8Array> };
+
 /** How a client reaches a server; throws `host.unreachable` when it cannot. */
 export type Transport = {
   request(request: TransportRequest, signal: AbortSignal): Promise<TransportReply>;
+  /** The same, the body as it comes: for files. Not every transport can. */
+  download?(request: TransportRequest, signal: AbortSignal): Promise<TransportDownload>;
 };

@@ -204,10 +204,17 @@ function addRoute(
   });
 }
 
-function send(reply: FastifyReply, { status, json, bytes, headers }: Reply): FastifyReply {
+function send(reply: FastifyReply, { status, json, bytes, file, headers }: Reply): FastifyReply {
   reply.code(status).header("cache-control", "no-store").header("x-content-type-options", "nosniff");
   if (headers !== undefined) reply.headers(headers);
   if (bytes !== undefined) return reply.header("content-type", bytes.contentType).send(bytes.content);
+  if (file !== undefined) {
+    return reply
+      .header("content-type", "application/octet-stream")
+      .header("content-length", file.sizeBytes)
+      .header("content-disposition", `attachment; filename="${file.fileName}"`)
+      .send(file.content);
+  }
   if (json === undefined) return reply.send();
   return reply.header("content-type", "application/json; charset=utf-8").send(json);
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonPage } from "@serai/control/services/request";
+import type { Readable } from "node:stream";
 import type { Operation } from "@serai/model/operation";
 
 /** What a handler answers. `json` is already text: lists are joined, never serialised again. */
@@ -6,6 +7,8 @@ export type Reply = {
   status: number;
   json?: string;
   bytes?: { contentType: string; content: Uint8Array };
+  /** Sent as it comes; the content is destroyed when the client goes. */
+  file?: { fileName: string; sizeBytes: number; content: Readable };
   headers?: Readonly<Record<string, string>>;
 };
 

@@ -1,4 +1,4 @@
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { imageExample, operationExample, vmExample } from "@serai/api-contract/examples";
 import { authorize, type Actor } from "@serai/control/services/actor";
 import type { ChangeFrame, Services } from "@serai/control/services/services";
@@ -95,6 +95,14 @@ export function fakeServices(
       exec: async () => ({ exitCode: 0, stdoutBase64: "", stderrBase64: "", isTruncated: false }),
       screenshot: async () => new Uint8Array([1, 2, 3]),
       openStream: async () => new PassThrough(), // an echo
+      exportImage: async (_reference, _format, actor) => {
+        authorize(actor, "operator");
+        return { content: Readable.from([Buffer.from("disk")]), sizeBytes: 4, fileName: "a.raw" };
+      },
+      exportVm: async (_reference, _wish, actor) => {
+        authorize(actor, "operator");
+        return { content: Readable.from([Buffer.from("disk")]), sizeBytes: 4, fileName: "a.ova" };
+      },
     },
   };
   const merged = Object.entries(base).map(([name, service]) => [

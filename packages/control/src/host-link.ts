@@ -1,15 +1,20 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { HostReport, HostUsage } from "@serai/model/host";
 import type {
   ExecRequest,
   ExecResult,
+  ExportWish,
   HostVerb,
   ImageFacts,
   SweepReport,
   VmStream,
 } from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
+import type { DiskExportFormat } from "@serai/model/image-format";
 import type { VmSighting } from "@serai/model/vm";
+
+/** Bytes on their way out; to be read to the end, or destroyed. */
+export type ExportStream = { content: Readable; sizeBytes: number };
 
 /**
  * One host, as its controllers see it. No request carries a path, a command line or a spec: the host reads
@@ -39,6 +44,10 @@ export type HostLink = {
     signal: AbortSignal,
   ): Promise<ImageFacts & { kind: ImageKind; guest?: ImageGuest }>;
   removeImage(image: string, generation: number, signal: AbortSignal): Promise<void>;
+  /** The image as one disk file. Throws `image.not_ready`, `pool.full`. */
+  exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<ExportStream>;
+  /** A stopped VM. Throws `vm.wrong_state`, `vm.spec_invalid`, `volume.not_found`, `pool.full`. */
+  exportVm(vm: string, wish: ExportWish, signal: AbortSignal): Promise<ExportStream>;
   /** Removes what belongs to no VM and no image of the store: processes, files, sockets. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
 };

@@ -9,13 +9,16 @@ import { execInVm } from "@serai/hypervisor/exec-in-vm";
 import { findQemu, type QemuInfo } from "@serai/hypervisor/qemu-info";
 import { openVmDriver, type VmDriver } from "@serai/hypervisor/vm-driver";
 import type { HostReport, HostUsage } from "@serai/model/host";
-import type { ExecRequest, ExecResult, HostVerb, ImageFacts, SweepReport, VmStream } from "@serai/model/host-request";
+import type { ExecRequest, ExecResult, ExportWish, HostVerb, ImageFacts, SweepReport, VmStream } from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
+import type { DiskExportFormat } from "@serai/model/image-format";
 import { unseen, type VmRecord, type VmSighting } from "@serai/model/vm";
 import { directoryPool } from "@serai/storage/directory/directory-pool";
+import { openExports, type Export } from "@serai/storage/exports";
 import { imageLibrary } from "@serai/storage/image-library";
 import { findBuiltinImage } from "./builtin-images.ts";
 import type { HostAgentConfig } from "./config.ts";
+import { exportImage, exportVm } from "./export.ts";
 import { describeHost, sampleUsage } from "./host-facts.ts";
 import { launchPlanFor, provisionVolumes } from "./launch-plan-for.ts";
 import { serializePerKey } from "./serialize-per-key.ts";
@@ -36,6 +39,8 @@ export type HostAgent = {
   openStream(vm: string, stream: VmStream, signal: AbortSignal): Promise<Duplex>;
   takeImage(image: string, generation: number, signal: AbortSignal): Promise<ImageFacts & { kind: ImageKind; guest?: ImageGuest }>;
   removeImage(image: string, generation: number, signal: AbortSignal): Promise<void>;
+  exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<Export>;
+  exportVm(vm: string, wish: ExportWish, signal: AbortSignal): Promise<Export>;
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /** Lets go of every guest without touching it. */
   close(): Promise<void>;
@@ -75,6 +80,7 @@ class OpenHost implements HostAgent {
   readonly #intents;
   readonly #pool;
   readonly #images;
+  readonly #exports;
   readonly #startedAt: string;
   readonly #drivers = new Map<string, Promise<VmDriver>>();
   readonly #subscribers = new Set<AsyncQueue<VmSighting>>();
@@ -87,6 +93,7 @@ class OpenHost implements HostAgent {
     this.#intents = trustedIntents(config.intents);
     this.#pool = directoryPool("default", directories.volumes);
     this.#images = imageLibrary(directories.images);
+    this.#exports = openExports(join(config.directory, "exports"));
     this.#startedAt = timestamp(config.clock);
   }
 
@@ -196,6 +203,27 @@ class OpenHost implements HostAgent {
     });
   }
 
+  exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<Export> {
+    assertId(image);
+    return this.#oneAtATime(image, () =>
+      exportImage(image, format, { images: this.#images, exports: this.#exports }, signal),
+    );
+  }
+
+  exportVm(vm: string, { format, disk }: ExportWish, signal: AbortSignal): Promise<Export> {
+    assertId(vm);
+    return this.#oneAtATime(vm, async () => {
+      const record = this.#intents.vm(vm);
+      if (record === undefined) throw new Fault("vm.not_found", `There is no VM ${vm} in the store.`);
+      const { state } = await this.look(vm, signal);
+      if (state !== "absent") throw new Fault("vm.wrong_state", `${record.spec.name} is ${state}: stop it before it is exported.`);
+      await this.#provision(record, signal);
+      const owner = this.#owner(vm);
+      const wish = { record, format, ...(disk !== undefined && { disk }), ...(owner !== undefined && { owner }) };
+      return exportVm(wish, { ...this.#stores(), exports: this.#exports }, signal);
+    });
+  }
+
   sweep(signal: AbortSignal): Promise<SweepReport> {
     return sweepHost(
       {
@@ -211,7 +239,7 @@ class OpenHost implements HostAgent {
   async close(): Promise<void> {
     for (const queue of this.#subscribers) queue.end();
     const drivers = await Promise.allSettled(this.#drivers.values());
-    await Promise.all(drivers.map((settled) => (settled.status === "fulfilled" ? settled.value.close() : undefined)));
+    await Promise.all(drivers.map(async (settled) => (settled.status === "fulfilled" ? settled.value.close() : undefined)));
   }
 
   #currentRecord(vm: string, generation: number): VmRecord {

@@ -69,10 +69,10 @@ async function kernelOf(record: VmRecord, images: ImageLibrary, signal: AbortSig
   };
 }
 
-const baseOf = async (disk: CompleteDisk, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage | undefined> =>
+export const baseOf = async (disk: CompleteDisk, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage | undefined> =>
   disk.image === undefined ? undefined : held(disk.image, images, signal);
 
-async function held(id: string, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage> {
+export async function held(id: string, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage> {
   assertId(id);
   const image = await images.find(id, signal);
   if (image === undefined) throw new Fault("image.not_ready", `Image ${id} is not on this host yet; wait until it is ready.`);
@@ -80,10 +80,10 @@ async function held(id: string, images: ImageLibrary, signal: AbortSignal): Prom
 }
 
 /** Nothing is ever written to it, so the image itself serves. */
-const isUsedDirectly = (disk: CompleteDisk, image: StoredImage): boolean => disk.isReadOnly || image.kind === "iso";
+export const isUsedDirectly = (disk: CompleteDisk, image: StoredImage): boolean => disk.isReadOnly || image.kind === "iso";
 
 /** The image's content that this disk is made from; an appliance has several. */
-function contentOf(disk: CompleteDisk, image: StoredImage, images: ImageLibrary): { path: string; format: "raw" | "qcow2"; virtualSizeBytes: number } {
+export function contentOf(disk: Pick<CompleteDisk, "image" | "imageDisk">, image: StoredImage, images: ImageLibrary): { path: string; format: "raw" | "qcow2"; virtualSizeBytes: number } {
   const whole = { file: image.files.content, format: image.format === "qcow2" ? ("qcow2" as const) : ("raw" as const), virtualSizeBytes: image.virtualSizeBytes };
   const index = disk.imageDisk ?? 0;
   const content = image.files.disks === undefined && index === 0 ? whole : image.files.disks?.[index];

@@ -1,4 +1,10 @@
-import { ExecRequestSchema, hostVerbs, IdSchema } from "@serai/model/host-request";
+import { ExecRequestSchema, hostVerbs, IdSchema, type ExportWish } from "@serai/model/host-request";
+import {
+  diskExportFormats,
+  vmExportFormats,
+  type DiskExportFormat,
+} from "@serai/model/image-format";
+import { DeviceNameSchema } from "@serai/model/vm-spec";
 import { Type, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import type { HostAgent } from "./host-agent.ts";
@@ -35,6 +41,21 @@ function request<Body>(
   return { isValid: (body) => check.Check(body), maxBytes: 4096, ...options, run };
 }
 
+const exportImage = Type.Object(
+  { image: IdSchema, format: Type.Union(diskExportFormats.map((format) => Type.Literal(format))) },
+  strict,
+);
+const exportVm = Type.Object(
+  {
+    vm: IdSchema,
+    format: Type.Union(vmExportFormats.map((format) => Type.Literal(format))),
+    disk: Type.Optional(DeviceNameSchema),
+  },
+  strict,
+);
+
+type ExportImageBody = { image: string; format: DiskExportFormat };
+type ExportVmBody = ExportWish & { vm: string };
 type VmBody = { vm: string };
 type ImageBody = { image: string; generation: number };
 type ActBody = { verb: (typeof hostVerbs)[number]; vm: string; generation: number };
@@ -62,5 +83,10 @@ export const hostRequests: Readonly<Record<string, HostRequest>> = {
   "remove-image": request<ImageBody>(image, (agent, body, signal) =>
     agent.removeImage(body.image, body.generation, signal),
   ),
+  "export-image": request<ExportImageBody>(
+    exportImage,
+    (agent, body, signal) => agent.exportImage(body.image, body.format, signal),
+  ),
+  "export-vm": request<ExportVmBody>(exportVm, (agent, { vm: id, ...wish }, signal) => agent.exportVm(id, wish, signal)),
   sweep: request(nothing, (agent, _body, signal) => agent.sweep(signal)),
 };

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { chmod, chown, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
+import { Readable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errorChain, Fault, faultToJson } from "@serai/kit/fault";
 import type { Logger } from "@serai/kit/logger";
@@ -102,8 +102,21 @@ function parse(text: string): unknown {
   }
 }
 
+function isExport(body: unknown): body is { content: Readable; sizeBytes: number } {
+  return typeof body === "object" && body !== null && "content" in body && body.content instanceof Readable;
+}
+
 function reply(response: ServerResponse, status: number, body: unknown): void {
-  if (response.destroyed) return;
+  if (response.destroyed) {
+    if (isExport(body)) body.content.destroy();
+    return;
+  }
+  if (isExport(body)) {
+    // Whichever end goes first, the other goes too, and with the stream what was made for it.
+    response.writeHead(status, { "content-type": "application/octet-stream", "content-length": body.sizeBytes });
+    pipeline(body.content, response).catch(() => {});
+    return;
+  }
   if (body instanceof Uint8Array) {
     response.writeHead(status, {
       "content-type": "application/octet-stream",

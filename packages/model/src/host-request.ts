@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import type { Appliance } from "./appliance.ts";
-import type { StoredFormat } from "./image-format.ts";
+import type { StoredFormat, VmExportFormat } from "./image-format.ts";
 
 /** The steps a host takes for one VM. It reads what to do from the store's intent; a request only says when. */
 export const hostVerbs = [
@@ -22,10 +22,16 @@ export const IdSchema = Type.String({ pattern: "^[a-z]{2,5}-[0-9a-hjkmnp-tv-z]{1
 
 export const ExecRequestSchema = Type.Object(
   {
-    argv: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 256, description: "program and arguments; no shell" }),
+    argv: Type.Array(Type.String({ maxLength: 4096 }), {
+      minItems: 1,
+      maxItems: 256,
+      description: "program and arguments; no shell",
+    }),
     env: Type.Optional(Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 256 })),
     inputBase64: Type.Optional(Type.String({ maxLength: 4 * 1024 * 1024 })),
-    timeoutMs: Type.Optional(Type.Integer({ minimum: 100, maximum: 3_600_000, description: "default 60000" })),
+    timeoutMs: Type.Optional(
+      Type.Integer({ minimum: 100, maximum: 3_600_000, description: "default 60000" }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -48,6 +54,9 @@ export type ImageFacts = {
   sha256: string;
   appliance?: Appliance;
 };
+
+/** How a VM leaves: all of it as `ova`, or one disk (the first, unless named) in any other format. */
+export type ExportWish = { format: VmExportFormat; disk?: string };
 
 export type SweepReport = {
   /** Sentences, one per thing that belonged to no VM and was removed. */

@@ -49,7 +49,10 @@ export async function importImage(context: Context, file: string, options: { nam
   await send(context, client, { id, file, offset, sizeBytes: info.size });
   if (receipt === undefined) return context.say(`Sent the rest of ${name}; serai image ls shows when it is ready.`);
   const ended = await context.finish(receipt, `Checking ${name}`);
-  context.show(ended, () => `Imported ${name} (${id}).`);
+  const { appliance } = await client.call("getImage", { params: { image: id } }, context.signal);
+  context.show(ended, () =>
+    [`Imported ${name} (${id}).`, ...(appliance?.warnings ?? []).map((warning) => `Note: ${plain(warning)}`)].join("\n"),
+  );
 }
 
 async function declare(

@@ -1,4 +1,5 @@
 import type { VmChange, VmSpec } from "@serai/model/vm-spec";
+import { specOf } from "../appliance-spec.ts";
 import type { Context } from "../context.ts";
 import { parseDisk, parseForward, parseLabels, parseSize, parseWhole } from "../parse-values.ts";
 
@@ -62,9 +63,13 @@ export function specFrom(name: string, options: SpecOptions): VmSpec {
 
 export async function createVm(context: Context, name: string, options: SpecOptions & { start?: boolean }): Promise<void> {
   const client = await context.client();
+  const image =
+    options.image === undefined
+      ? undefined
+      : await client.call("getImage", { params: { image: options.image } }, context.signal);
   const receipt = await client.call(
     "createVm",
-    { body: specFrom(name, options), query: { start: options.start === true } },
+    { body: specOf(name, options, image), query: { start: options.start === true } },
     context.signal,
   );
   const ended = await context.finish(receipt, `Creating ${name}`);

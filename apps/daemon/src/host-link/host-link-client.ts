@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
-import type { HostLink } from "@serai/control/host-link";
+import type { ExportStream, HostLink } from "@serai/control/host-link";
 import { Fault, faultFromJson, isFaultCode, type FaultJson } from "@serai/kit/fault";
 
 export type HostLinkClient = HostLink & { close(): void };
@@ -25,6 +25,8 @@ export function createHostLinkClient(socketPath: string): HostLinkClient {
     removeImage: async (image, generation, signal) => {
       await ask("remove-image", { image, generation }, signal);
     },
+    exportImage: (image, format, signal) => receive(line, { name: "export-image", body: { image, format } }, signal),
+    exportVm: (vm, wish, signal) => receive(line, { name: "export-vm", body: { vm, ...wish } }, signal),
     sweep: (signal) => ask("sweep", {}, signal),
     close: () => agent.destroy(),
   };
@@ -55,6 +57,11 @@ function post(
     });
     request.end(text);
   });
+}
+
+async function receive(line: Line, request: { name: string; body: unknown }, signal: AbortSignal): Promise<ExportStream> {
+  const content = await post(line, request, signal);
+  return { content, sizeBytes: Number(content.headers["content-length"]) };
 }
 
 async function readAll(response: IncomingMessage): Promise<Buffer> {

@@ -104,6 +104,31 @@ export const uploadImage = route({
   faults: [...found, "image.not_ready", "request.too_large", "pool.full", "request.precondition_failed"],
 });
 
+const DiskExportFormatSchema = Type.Union(
+  [
+    Type.Literal("raw"),
+    Type.Literal("qcow2"),
+    Type.Literal("vmdk"),
+    Type.Literal("vmdk-sparse"),
+    Type.Literal("vhdx"),
+    Type.Literal("vpc"),
+    Type.Literal("vdi"),
+  ],
+  { description: "vmdk is stream-optimised, vmdk-sparse can be written to, vpc is a VHD" },
+);
+
+export const exportImage = route({
+  method: "GET",
+  path: "/v1/images/:image/export",
+  summary: "Download an image as one disk file of its own; of an appliance, its first disk",
+  access: "operator",
+  tag: "images",
+  params: ImageParams,
+  query: Type.Object({ format: DiskExportFormatSchema }, { additionalProperties: false }),
+  replies: { 200: { contentType: "application/octet-stream" } },
+  faults: [...found, "image.not_ready", "pool.full"],
+});
+
 export const deleteImage = route({
   method: "DELETE",
   path: "/v1/images/:image",

@@ -1,5 +1,5 @@
 import { ExecRequestSchema } from "@serai/model/host-request";
-import { ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
+import { DeviceNameSchema, ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
 import { Type } from "typebox";
 import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
@@ -139,6 +139,33 @@ export const execInVm = route({
   body: ExecRequestSchema,
   replies: { 200: ExecResultSchema },
   faults: [...found, "vm.wrong_state", "vm.agent_unavailable", "vm.agent_refused", "request.timeout"],
+});
+
+export const exportVm = route({
+  method: "GET",
+  path: "/v1/vms/:vm/export",
+  summary: "Download a stopped VM: all of it as an appliance (ova), or one disk in any other format",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  query: Type.Object(
+    {
+      format: Type.Union([
+        Type.Literal("ova"),
+        Type.Literal("raw"),
+        Type.Literal("qcow2"),
+        Type.Literal("vmdk"),
+        Type.Literal("vmdk-sparse"),
+        Type.Literal("vhdx"),
+        Type.Literal("vpc"),
+        Type.Literal("vdi"),
+      ]),
+      disk: Type.Optional(DeviceNameSchema),
+    },
+    { additionalProperties: false },
+  ),
+  replies: { 200: { contentType: "application/octet-stream" } },
+  faults: [...found, "vm.wrong_state", "vm.spec_invalid", "volume.not_found", "volume.locked", "image.hostile", "pool.full"],
 });
 
 export const screenshotVm = route({

@@ -2,6 +2,7 @@ import * as routes from "@serai/api-contract/routes/vms";
 import { implement, implementSocket, type Implementation } from "../implement.ts";
 import { relaySocket } from "../relay-socket.ts";
 import { accepted, ok, okObject, okPage } from "../reply.ts";
+import { withoutIdleEnd } from "../without-idle-end.ts";
 
 type PowerRoute = Omit<typeof routes.startVm, "path" | "summary"> & { path: string; summary: string };
 
@@ -47,6 +48,11 @@ export const vmHandlers: Implementation[] = [
     request.raw.socket.setTimeout(0); // the guest's program may be silent for longer than an idle client may
     return ok(await services.host.exec(params.vm, body, actor, signal));
   }),
+
+  implement(routes.exportVm, async ({ params, query, actor, signal, request }, { services }) => ({
+    status: 200,
+    file: await withoutIdleEnd(request, () => services.host.exportVm(params.vm, query, actor, signal)),
+  })),
 
   implement(routes.screenshotVm, async ({ params, actor, signal }, { services }) => ({
     status: 200,

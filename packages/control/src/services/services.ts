@@ -1,9 +1,10 @@
 import type { Duplex } from "node:stream";
 import type { HostReport, HostUsage } from "@serai/model/host";
-import type { ExecRequest, ExecResult, VmStream } from "@serai/model/host-request";
-import type { ImportFormat } from "@serai/model/image-format";
+import type { ExecRequest, ExecResult, ExportWish, VmStream } from "@serai/model/host-request";
+import type { DiskExportFormat, ImportFormat } from "@serai/model/image-format";
 import type { Operation } from "@serai/model/operation";
 import type { VmChange, VmSpec } from "@serai/model/vm-spec";
+import type { ExportStream } from "../host-link.ts";
 import type { Actor, Role } from "./actor.ts";
 import type { Context, JsonObject, JsonPage, PageRequest } from "./request.ts";
 
@@ -127,12 +128,17 @@ export type AccessService = {
   deleteToken(reference: string, actor: Actor, signal: AbortSignal): Promise<void>;
 };
 
+export type ExportedFile = ExportStream & { fileName: string };
+
 export type HostService = {
   report(actor: Actor, signal: AbortSignal): Promise<HostReport>;
   usage(actor: Actor, signal: AbortSignal): Promise<HostUsage>;
   exec(reference: string, request: ExecRequest, actor: Actor, signal: AbortSignal): Promise<ExecResult>;
   /** PNG. */
   screenshot(reference: string, actor: Actor, signal: AbortSignal): Promise<Uint8Array>;
+  /** Both answer once the file is made; it goes when the stream is closed. */
+  exportImage(reference: string, format: DiskExportFormat, actor: Actor, signal: AbortSignal): Promise<ExportedFile>;
+  exportVm(reference: string, wish: ExportWish, actor: Actor, signal: AbortSignal): Promise<ExportedFile>;
   openStream(reference: string, stream: VmStream, actor: Actor, signal: AbortSignal): Promise<Duplex>;
 };
 

@@ -1,11 +1,11 @@
-import { PassThrough, type Duplex } from "node:stream";
+import { PassThrough, Readable, type Duplex } from "node:stream";
 import { AsyncQueue } from "@serai/kit/async-queue";
 import { Fault, type FaultCode } from "@serai/kit/fault";
 import type { HostReport, HostUsage } from "@serai/model/host";
 import type { ExecResult, HostVerb, SweepReport } from "@serai/model/host-request";
 import type { ImageRecord } from "@serai/model/image";
 import { unseen, type ExitCause, type VmRecord, type VmSighting } from "@serai/model/vm";
-import type { HostLink } from "../host-link.ts";
+import type { ExportStream, HostLink } from "../host-link.ts";
 
 export type FakeHostOptions = {
   /** Intent as the store has it; the host reads it itself. */
@@ -152,6 +152,16 @@ class InMemoryHost implements FakeHost {
   async screenshot(): Promise<Uint8Array> {
     this.#reach();
     return new Uint8Array([0x89, 0x50, 0x4e, 0x47]);
+  }
+
+  async exportImage(image: string): Promise<ExportStream> {
+    if (!this.#images.has(image)) throw new Fault("image.not_ready", "It is not here.");
+    return { content: Readable.from([Buffer.from("disk")]), sizeBytes: 4 };
+  }
+
+  async exportVm(vm: string): Promise<ExportStream> {
+    if (hasProcess(this.#seen(vm))) throw new Fault("vm.wrong_state", "Stop it first.");
+    return { content: Readable.from([Buffer.from("disk")]), sizeBytes: 4 };
   }
 
   async openStream(): Promise<Duplex> {
