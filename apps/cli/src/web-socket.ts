@@ -1,3 +1,4 @@
+import type { TLSSocket } from "node:tls";
 import { pathOf } from "@serai/api-contract/client";
 import type { Route } from "@serai/api-contract/route";
 import { Fault, isFaultCode } from "@serai/kit/fault";
@@ -55,7 +56,7 @@ function trustOf(target: Connection["target"]): WebSocket.ClientOptions {
       finishRequest: (request) => {
         request.once("socket", (socket) => {
           socket.once("secureConnect", () => {
-            const seen = (socket as import("node:tls").TLSSocket).getPeerCertificate().fingerprint256;
+            const seen = (socket as TLSSocket).getPeerCertificate().fingerprint256;
             if (seen !== wanted) request.destroy(new Error("the server's certificate is not the one this user logged in to"));
             else request.end();
           });
