@@ -30,6 +30,8 @@ export type NetworkDriverOptions = {
   /** Has to be passable (mode 711 and upwards) for the services' own users. */
   stateDirectory: string;
   logger: Logger;
+  /** The namespace that is the host's; the driver closes it. Default: the calling thread's. */
+  host?: NetNamespace;
 };
 
 /** Opens the driver that gives every network a namespace of its own. Networks that exist are found, not touched. */
@@ -52,11 +54,11 @@ class NamespaceDriver implements NetworkDriver {
   readonly #plugged = new Map<string, PluggedNic>();
   readonly #inTurn = serializer();
 
-  constructor({ stateDirectory, logger }: NetworkDriverOptions, can: NetworkAbilities) {
+  constructor({ stateDirectory, logger, host }: NetworkDriverOptions, can: NetworkAbilities) {
     this.can = can;
     this.#stateDirectory = stateDirectory;
     this.#logger = logger;
-    this.#host = currentNetNamespace();
+    this.#host = host ?? currentNetNamespace();
   }
 
   async ensure(wish: NetworkWish, signal: AbortSignal): Promise<void> {

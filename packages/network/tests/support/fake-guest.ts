@@ -67,7 +67,7 @@ export async function startGuest(driver: NetworkDriver, attachment: NicAttachmen
       }
       namespace[Symbol.dispose]();
       unpinNetNamespace(pin);
-      rmSync(directory, { recursive: true });
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }
