@@ -12,7 +12,6 @@ type Manifest = {
   cmdline?: string;
   firmware: ("bios" | "uefi")[];
   hasAgent: boolean;
-  description: string;
   minMemoryBytes: number;
 };
 
@@ -51,7 +50,7 @@ function fromManifest(manifest: Manifest, folder: string): BuiltinImage {
     ...(kernelUefi && { contentUefi: join(folder, kernelUefi.path) }),
     guest: {
       family: manifest.os.family,
-      title: manifest.description,
+      title: titleOf(manifest.os),
       firmware: manifest.firmware,
       hasAgent: manifest.hasAgent,
       minMemoryBytes: manifest.minMemoryBytes,
@@ -59,3 +58,7 @@ function fromManifest(manifest: Manifest, folder: string): BuiltinImage {
     },
   };
 }
+
+/** "debian", "12" → "Debian 12"; of a kernel's long version only the number. */
+const titleOf = ({ id, version }: Manifest["os"]): string =>
+  `${id.charAt(0).toUpperCase()}${id.slice(1)} ${version.split("-")[0] ?? ""}`.trim();
