@@ -28,6 +28,8 @@ export type RunningControl = {
   apiSocket: string;
   /** Rejects when control cannot go on. */
   failed: Promise<never>;
+  /** Connections to the local socket that are open now. */
+  openConnections(): number;
   close(): Promise<void>;
 };
 
@@ -55,12 +57,21 @@ export async function runControl(
   );
   undo.defer(() => control.close(drainMs));
   const tls = configuration.listen && (await tlsCertificate(state.tls, Date.now()));
+  const peers = new Set<Socket>();
+  const meet = (socket: Socket) => {
+    if (peers.has(socket)) return;
+    peers.add(socket);
+    socket.once("close", () => peers.delete(socket));
+  };
   const api = await createApiServer({
     services: control.services,
     logger,
     version: seraiVersion,
     consoleDir: configuration.consoleDir,
-    isTrustedPeer: (socket) => isTrustedPeer(socket, configuration.ownerUid),
+    isTrustedPeer: (socket) => {
+      meet(socket);
+      return isTrustedPeer(socket, configuration.ownerUid);
+    },
     ...(tls && { tls }),
   });
   undo.defer(() => api.close());
@@ -69,7 +80,13 @@ export async function runControl(
   undo.defer(() => rm(state.apiSocket, { force: true }));
   const apiUrl = configuration.listen && (await api.listen(configuration.listen));
   const running = undo.move();
-  return { apiUrl, apiSocket: state.apiSocket, failed: control.failed, close: () => running.disposeAsync() };
+  return {
+    apiUrl,
+    apiSocket: state.apiSocket,
+    failed: control.failed,
+    openConnections: () => peers.size,
+    close: () => running.disposeAsync(),
+  };
 }
 
 /** A control process that was orphaned a moment ago may still be closing its store. */

@@ -16,7 +16,7 @@ type Running = { apiUrl?: string | undefined; apiSocket: string; failed: Promise
 
 async function startAll(
   configuration: Configuration,
-  stack: AsyncDisposableStack,
+  { stack, end }: { stack: AsyncDisposableStack; end: () => void },
   signal: AbortSignal,
 ): Promise<Running> {
   const state = stateDirectory(configuration.stateDir);
@@ -32,6 +32,11 @@ async function startAll(
     const { runControl } = await import("./run-control.ts");
     const control = await runControl(controlConfiguration, { host: agent, logger }, signal);
     stack.defer(() => control.close());
+    if (listen === undefined) {
+      const { endWhenIdle } = await import("./end-when-idle.ts");
+      const runningGuests = async () => (await agent.usage(AbortSignal.timeout(5_000))).vms.length;
+      stack.use(endWhenIdle({ runningGuests, openConnections: control.openConnections }, end));
+    }
     return control;
   }
   const server = await serveHost({
@@ -63,7 +68,7 @@ async function run(configuration: Configuration): Promise<void> {
   // A closed terminal is no reason to stop; guests and API go on.
   process.on("SIGHUP", () => {});
   try {
-    const { apiUrl, apiSocket, failed } = await startAll(configuration, stack, starting.signal);
+    const { apiUrl, apiSocket, failed } = await startAll(configuration, { stack, end: ask }, starting.signal);
     isReady = true;
     const ready = { ready: true, ...(apiUrl !== undefined && { apiUrl }), apiSocket, pid: process.pid };
     process.stdout.write(`${JSON.stringify(ready)}\n`);
