@@ -22,7 +22,8 @@ export function createNetNamespace(file: string): NetNamespace {
   return elsewhere(
     () => call("int unshare(int flags)", "a network namespace cannot be made", cloneNewNet),
     () => {
-      const mount = "int mount(const char *source, const char *target, const char *type, ulong flags, void *data)";
+      const mount =
+        "int mount(const char *source, const char *target, const char *type, ulong flags, void *data)";
       call(mount, `a network namespace cannot be pinned to ${file}`, ownNamespace, file, null, msBind, null);
       return hold(openSync(ownNamespace, constants.O_RDONLY));
     },

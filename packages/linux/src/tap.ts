@@ -68,7 +68,9 @@ function interfaceRequest(name: string): Buffer {
 }
 
 function control(fd: number, command: number, request: Buffer): boolean {
-  return libc().load("int ioctl(int fd, ulong command, _Inout_ uint8_t *request)")(fd, command, request) === 0;
+  return (
+    libc().load("int ioctl(int fd, ulong command, _Inout_ uint8_t *request)")(fd, command, request) === 0
+  );
 }
 
 function must(isDone: boolean, name: string): void {

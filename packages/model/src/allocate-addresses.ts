@@ -10,7 +10,11 @@ export type NicAddresses = { address4?: string; address6?: string };
  * The same question has the same answer: the choice starts where the MAC address says, so a NIC that leaves and comes
  * back mostly gets what it had. Static leases are kept for their owners. Throws `network.addresses_exhausted`.
  */
-export function allocateAddresses(spec: CompleteNetworkSpec, mac: string, taken: Iterable<string>): NicAddresses {
+export function allocateAddresses(
+  spec: CompleteNetworkSpec,
+  mac: string,
+  taken: Iterable<string>,
+): NicAddresses {
   const own = spec.leases.find((lease) => lease.mac === mac);
   const address4 = own?.address4 ?? (spec.ipv4 && choose4(spec, spec.ipv4, mac, taken));
   const address6 = own?.address6 ?? (spec.ipv6 && choose6(spec.ipv6.prefix, mac));
@@ -44,6 +48,7 @@ const choose6 = (prefix: string, mac: string): string =>
 /** FNV-1a: spreads, and is the same everywhere for ever. */
 function hash(text: string): bigint {
   let value = 0x811c9dc5n;
-  for (const character of text) value = ((value ^ BigInt(character.charCodeAt(0))) * 0x01000193n) & 0xffffffffn;
+  for (const character of text)
+    value = ((value ^ BigInt(character.charCodeAt(0))) * 0x01000193n) & 0xffffffffn;
   return value;
 }

@@ -16,7 +16,8 @@ const reserved6 = ["::/96", "fe80::/10", "ff00::/8", "fd5e:7261:6900::/48"];
 export function checkNetwork(spec: CompleteNetworkSpec, world: NetworkWorld): void {
   checkKind(spec);
   if (spec.ipv4 !== undefined) checkIpv4(spec.ipv4);
-  if (spec.ipv6 !== undefined) checkReserved("ipv6.prefix", subnetOf(spec.ipv6.prefix, "ipv6.prefix"), reserved6);
+  if (spec.ipv6 !== undefined)
+    checkReserved("ipv6.prefix", subnetOf(spec.ipv6.prefix, "ipv6.prefix"), reserved6);
   checkLeases(spec);
   checkForwards(spec, world);
 }
@@ -27,14 +28,20 @@ export function checkSecurityGroup(group: SecurityGroupSpec): void {
     const field = `rules.${index}`;
     if (rule.ports !== undefined) {
       if (rule.protocol !== "tcp" && rule.protocol !== "udp") {
-        throw networkFault(`${field}.ports`, `Only tcp and udp have ports: leave them out for ${rule.protocol}.`);
+        throw networkFault(
+          `${field}.ports`,
+          `Only tcp and udp have ports: leave them out for ${rule.protocol}.`,
+        );
       }
       if ((rule.ports.last ?? rule.ports.first) < rule.ports.first) {
         throw networkFault(`${field}.ports`, `The ports end before they begin: swap first and last.`);
       }
     }
     if (typeof rule.peer === "object" && "cidr" in rule.peer && parseCidr(rule.peer.cidr) === undefined) {
-      throw networkFault(`${field}.peer.cidr`, `${rule.peer.cidr} is not a subnet: for one address give /32 or /128.`);
+      throw networkFault(
+        `${field}.peer.cidr`,
+        `${rule.peer.cidr} is not a subnet: for one address give /32 or /128.`,
+      );
     }
   });
 }
@@ -46,13 +53,19 @@ function checkKind(spec: CompleteNetworkSpec): void {
     throw networkFault("ipv4", "A NAT network needs addresses: give ipv4.subnet, ipv6.prefix, or both.");
   }
   if (!isOwn && (spec.ipv4 !== undefined || spec.ipv6 !== undefined)) {
-    throw networkFault("ipv4", `Addresses on a ${kind} network are given by somebody else: leave ipv4 and ipv6 out.`);
+    throw networkFault(
+      "ipv4",
+      `Addresses on a ${kind} network are given by somebody else: leave ipv4 and ipv6 out.`,
+    );
   }
   if (kind === "bridged" && spec.hostNic === undefined) {
     throw networkFault("hostNic", "A bridged network needs the host's interface: give hostNic.");
   }
   if (kind !== "bridged" && (spec.hostNic !== undefined || spec.vlan !== undefined)) {
-    throw networkFault("hostNic", `hostNic and vlan are for bridged networks: leave them out, or choose that kind.`);
+    throw networkFault(
+      "hostNic",
+      `hostNic and vlan are for bridged networks: leave them out, or choose that kind.`,
+    );
   }
   if (!isOwn && spec.overlay !== undefined) {
     throw networkFault("overlay", `A ${kind} network cannot be an overlay: choose nat or isolated.`);
@@ -68,15 +81,20 @@ function checkIpv4(ipv4: NonNullable<CompleteNetworkSpec["ipv4"]>): void {
   const gateway = usable(subnet, ipv4.gateway, "ipv4.gateway");
   const first = usable(subnet, ipv4.rangeFirst, "ipv4.rangeFirst");
   const last = usable(subnet, ipv4.rangeLast, "ipv4.rangeLast");
-  if (last < first) throw networkFault("ipv4.rangeLast", "The range ends before it begins: swap the two addresses.");
+  if (last < first)
+    throw networkFault("ipv4.rangeLast", "The range ends before it begins: swap the two addresses.");
   if (gateway >= first && gateway <= last) {
-    throw networkFault("ipv4.gateway", `The range contains the gateway ${ipv4.gateway}: begin the range behind it.`);
+    throw networkFault(
+      "ipv4.gateway",
+      `The range contains the gateway ${ipv4.gateway}: begin the range behind it.`,
+    );
   }
 }
 
 function checkReserved(field: string, subnet: Cidr, taken: string[]): void {
   const hit = taken.find((text) => overlap(subnet, subnetOf(text, field)));
-  if (hit !== undefined) throw networkFault(field, `Addresses of ${hit} have another meaning: choose another subnet.`);
+  if (hit !== undefined)
+    throw networkFault(field, `Addresses of ${hit} have another meaning: choose another subnet.`);
 }
 
 function usable(subnet: Cidr, text: string, field: string): bigint {
@@ -85,13 +103,18 @@ function usable(subnet: Cidr, text: string, field: string): bigint {
     throw networkFault(field, `${text} is not an address of the network's subnet.`);
   }
   if (address.family === 4 && (address.value === subnet.first || address.value === lastOf(subnet))) {
-    throw networkFault(field, `${text} is the subnet's own or its broadcast address: choose one between them.`);
+    throw networkFault(
+      field,
+      `${text} is the subnet's own or its broadcast address: choose one between them.`,
+    );
   }
   return address.value;
 }
 
 function checkLeases(spec: CompleteNetworkSpec): void {
-  const seen = new Set<string>([spec.ipv4?.gateway, spec.ipv6?.gateway].filter((address) => address !== undefined));
+  const seen = new Set<string>(
+    [spec.ipv4?.gateway, spec.ipv6?.gateway].filter((address) => address !== undefined),
+  );
   spec.leases.forEach(({ mac, address4, address6 }, index) => {
     const field = `leases.${index}`;
     if (address4 !== undefined) checkLease({ cidr: spec.ipv4?.subnet, address: address4, field });
@@ -103,8 +126,17 @@ function checkLeases(spec: CompleteNetworkSpec): void {
   });
 }
 
-function checkLease({ cidr, address, field }: { cidr: string | undefined; address: string; field: string }): void {
-  if (cidr === undefined) throw networkFault(field, `The network has no subnet for ${address}: give it one first.`);
+function checkLease({
+  cidr,
+  address,
+  field,
+}: {
+  cidr: string | undefined;
+  address: string;
+  field: string;
+}): void {
+  if (cidr === undefined)
+    throw networkFault(field, `The network has no subnet for ${address}: give it one first.`);
   usable(subnetOf(cidr, field), address, field);
 }
 
@@ -117,9 +149,11 @@ function checkForwards(spec: CompleteNetworkSpec, world: NetworkWorld): void {
       throw networkFault(field, `${forward.hostAddress} is not an IPv4 address of the host.`);
     }
     const port = `${forward.protocol}/${forward.hostPort}`;
-    if (seen.has(port)) throw networkFault(field, `Host port ${port} is forwarded twice: choose another one.`);
+    if (seen.has(port))
+      throw networkFault(field, `Host port ${port} is forwarded twice: choose another one.`);
     seen.add(port);
     const owner = world.portOwner(forward.protocol, forward.hostPort);
-    if (owner !== undefined) throw networkFault(field, `Host port ${port} already leads to ${owner}: choose another one.`);
+    if (owner !== undefined)
+      throw networkFault(field, `Host port ${port} already leads to ${owner}: choose another one.`);
   });
 }

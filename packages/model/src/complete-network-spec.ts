@@ -38,13 +38,19 @@ export function applyNetworkChange(before: CompleteNetworkSpec, change: NetworkC
 export function subnetOf(text: string, field: string): Cidr {
   const cidr = parseCidr(text);
   if (cidr !== undefined) return cidr;
-  throw networkFault(field, `${text} is not a subnet: give its first address and its prefix, such as 10.10.0.0/24.`);
+  throw networkFault(
+    field,
+    `${text} is not a subnet: give its first address and its prefix, such as 10.10.0.0/24.`,
+  );
 }
 
 function complete4(ipv4: NonNullable<NetworkSpec["ipv4"]>): NonNullable<CompleteNetworkSpec["ipv4"]> {
   const subnet = subnetOf(ipv4.subnet, "ipv4.subnet");
   if (subnet.family !== 4 || subnet.prefix < 8 || subnet.prefix > 29) {
-    throw networkFault("ipv4.subnet", `${ipv4.subnet} is too large or too small: choose a prefix from /8 to /29.`);
+    throw networkFault(
+      "ipv4.subnet",
+      `${ipv4.subnet} is too large or too small: choose a prefix from /8 to /29.`,
+    );
   }
   const at = (value: bigint) => formatAddress({ family: 4, value });
   // The first half stays free for static leases, unless the subnet is tiny.

@@ -4,7 +4,10 @@ import { DeviceNameSchema, NameSchema } from "./vm-spec.ts";
 const description = (text: string) => ({ description: text });
 
 export const NetworkKindSchema = Type.Union([
-  Type.Literal("nat", description("guests reach the world through the host, nobody reaches them but by port forwards")),
+  Type.Literal(
+    "nat",
+    description("guests reach the world through the host, nobody reaches them but by port forwards"),
+  ),
   Type.Literal("isolated", description("guests reach each other and nothing else")),
   Type.Literal("bridged", description("guests are on the same segment as one of the host's interfaces")),
   Type.Literal("user", description("user-mode NAT in each VM's own QEMU, no root needed")),
@@ -13,8 +16,14 @@ export type NetworkKind = Static<typeof NetworkKindSchema>;
 
 export const Address4Schema = Type.String({ pattern: "^[0-9.]{7,15}$", description: "an IPv4 address" });
 export const Address6Schema = Type.String({ pattern: "^[0-9a-f:]{2,39}$", description: "an IPv6 address" });
-export const AddressSchema = Type.String({ pattern: "^[0-9a-f.:]{2,39}$", description: "an IPv4 or IPv6 address" });
-export const MacSchema = Type.String({ pattern: "^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$", description: "a unicast MAC address" });
+export const AddressSchema = Type.String({
+  pattern: "^[0-9a-f.:]{2,39}$",
+  description: "an IPv4 or IPv6 address",
+});
+export const MacSchema = Type.String({
+  pattern: "^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$",
+  description: "a unicast MAC address",
+});
 
 export const Ipv4Schema = Type.Object(
   {
@@ -28,7 +37,10 @@ export const Ipv4Schema = Type.Object(
 
 export const Ipv6Schema = Type.Object(
   { prefix: Type.String({ pattern: "^[0-9a-f:]{2,39}/64$", description: "such as fd12:3456:789a::/64" }) },
-  { additionalProperties: false, description: "guests take addresses by SLAAC or DHCPv6; the gateway is the first one" },
+  {
+    additionalProperties: false,
+    description: "guests take addresses by SLAAC or DHCPv6; the gateway is the first one",
+  },
 );
 
 /** An address kept for one NIC, whether its VM runs or not. */
@@ -41,7 +53,9 @@ export const StaticLeaseSchema = Type.Object(
 export const NetworkForwardSchema = Type.Object(
   {
     protocol: Type.Union([Type.Literal("tcp"), Type.Literal("udp")]),
-    hostAddress: Type.Optional(Type.Intersect([Address4Schema], description("default: 127.0.0.1; 0.0.0.0 for all"))),
+    hostAddress: Type.Optional(
+      Type.Intersect([Address4Schema], description("default: 127.0.0.1; 0.0.0.0 for all")),
+    ),
     hostPort: Type.Integer({ minimum: 1, maximum: 65535 }),
     address: Type.Intersect([Address4Schema], description("the guest's")),
     port: Type.Integer({ minimum: 1, maximum: 65535 }),
@@ -65,9 +79,14 @@ export const NetworkSpecSchema = Type.Object(
       }),
     ),
     hostNic: Type.Optional(
-      Type.String({ pattern: "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,14}$", description: "bridged: the host's interface or bridge" }),
+      Type.String({
+        pattern: "^[a-zA-Z0-9][a-zA-Z0-9._-]{0,14}$",
+        description: "bridged: the host's interface or bridge",
+      }),
     ),
-    vlan: Type.Optional(Type.Integer({ minimum: 1, maximum: 4094, description: "bridged: the tag on the host's interface" })),
+    vlan: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 4094, description: "bridged: the tag on the host's interface" }),
+    ),
     overlay: Type.Optional(
       Type.Object(
         { vni: Type.Integer({ minimum: 1, maximum: 16777215 }) },
@@ -82,7 +101,10 @@ export const NetworkSpecSchema = Type.Object(
 export type NetworkSpec = Static<typeof NetworkSpecSchema>;
 
 /** What may change later; lists are replaced as a whole. */
-export const NetworkChangeSchema = Type.Partial(NetworkSpecSchema, { additionalProperties: false, minProperties: 1 });
+export const NetworkChangeSchema = Type.Partial(NetworkSpecSchema, {
+  additionalProperties: false,
+  minProperties: 1,
+});
 export type NetworkChange = Static<typeof NetworkChangeSchema>;
 
 export type NetworkForward = Required<Static<typeof NetworkForwardSchema>>;
@@ -118,8 +140,12 @@ export type NetworkRecord = {
 
 export const BandwidthSchema = Type.Object(
   {
-    inBitsPerSecond: Type.Optional(Type.Integer({ minimum: 64_000, maximum: 400_000_000_000, description: "to the guest" })),
-    outBitsPerSecond: Type.Optional(Type.Integer({ minimum: 64_000, maximum: 400_000_000_000, description: "from the guest" })),
+    inBitsPerSecond: Type.Optional(
+      Type.Integer({ minimum: 64_000, maximum: 400_000_000_000, description: "to the guest" }),
+    ),
+    outBitsPerSecond: Type.Optional(
+      Type.Integer({ minimum: 64_000, maximum: 400_000_000_000, description: "from the guest" }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -9,14 +9,22 @@ export const PeerSchema = Type.Union([
     { cidr: Type.String({ pattern: "^[0-9a-f.:]{2,39}/[0-9]{1,3}$" }) },
     { additionalProperties: false },
   ),
-  Type.Object({ group: NameSchema }, { additionalProperties: false, description: "the NICs of this group on the same network" }),
+  Type.Object(
+    { group: NameSchema },
+    { additionalProperties: false, description: "the NICs of this group on the same network" },
+  ),
 ]);
 export type Peer = Static<typeof PeerSchema>;
 
 export const SecurityRuleSchema = Type.Object(
   {
     direction: Type.Union([Type.Literal("in"), Type.Literal("out")]),
-    protocol: Type.Union([Type.Literal("tcp"), Type.Literal("udp"), Type.Literal("icmp"), Type.Literal("any")]),
+    protocol: Type.Union([
+      Type.Literal("tcp"),
+      Type.Literal("udp"),
+      Type.Literal("icmp"),
+      Type.Literal("any"),
+    ]),
     ports: Type.Optional(
       Type.Object({ first: PortSchema, last: Type.Optional(PortSchema) }, { additionalProperties: false }),
     ),
@@ -53,4 +61,5 @@ export type SecurityGroupRecord = {
 };
 
 export const securityGroupKey = (id: string): string => `/security-groups/${id}`;
-export const securityGroupNameKey = (project: string, name: string): string => `/security-group-names/${project}/${name}`;
+export const securityGroupNameKey = (project: string, name: string): string =>
+  `/security-group-names/${project}/${name}`;

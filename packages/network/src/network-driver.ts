@@ -45,7 +45,10 @@ export type NetworkAbilities = {
 /** Networks of one host. The layers above ask `can`, never the driver's name. */
 export type NetworkDriver = {
   readonly can: NetworkAbilities;
-  /** Makes the network, or brings what is there in line; running guests are not disturbed. Idempotent. */
+  /**
+   * Makes the network, or brings what is there in line; running guests are not disturbed. Idempotent. Looks closely
+   * once a minute at most, so call it periodically; a VM's start needs only `plug`.
+   */
   ensure(wish: NetworkWish, signal: AbortSignal): Promise<void>;
   /** Removes all that belongs to the network. Refuses (`network.in_use`) while a guest holds a tap. Idempotent. */
   remove(id: string, signal: AbortSignal): Promise<void>;

@@ -3,7 +3,12 @@ import { test } from "node:test";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createNetNamespace, inNetNamespace, openNetNamespace, unpinNetNamespace } from "@serai/linux/net-namespace";
+import {
+  createNetNamespace,
+  inNetNamespace,
+  openNetNamespace,
+  unpinNetNamespace,
+} from "@serai/linux/net-namespace";
 import { isFault } from "@serai/kit/fault";
 import type { NetworkDriver } from "../src/network-driver.ts";
 import { openNetworkDriver } from "../src/namespace/open-network-driver.ts";
@@ -11,7 +16,17 @@ import { runIn } from "../src/namespace/run.ts";
 import { startGuest } from "./support/fake-guest.ts";
 import { leftovers } from "./support/leftovers.ts";
 import { openOutside } from "./support/outside.ts";
-import { aNic, aWish, becomeHost, logger, openHost, run, signal, skip, type Host } from "./support/own-host.ts";
+import {
+  aNic,
+  aWish,
+  becomeHost,
+  logger,
+  openHost,
+  run,
+  signal,
+  skip,
+  type Host,
+} from "./support/own-host.ts";
 
 async function tc(host: Host, network: string): Promise<string> {
   using namespace = openNetNamespace(`${host.stateDirectory}/${network}/namespace`);
@@ -37,25 +52,29 @@ test("guests of an isolated network reach each other and nothing else", { skip }
   void outside;
 });
 
-test("guests of a bridged network are on the segment of the host's interface, with the MAC address they have", { skip }, async () => {
-  await using host = await openHost();
-  await using outside = openOutside();
-  run("ip addr flush dev wan0");
-  const wish = aWish({ kind: "bridged", hostNic: "wan0" });
-  const { ipv4: _, ...spec } = wish.spec;
-  await host.driver.ensure({ ...wish, spec }, signal());
-  await host.driver.ensure({ ...wish, spec }, signal());
-  const { address4: _4, ...nic } = aNic(wish.id, 11);
-  await using guest = await startGuest(host.driver, nic);
-  guest.setAddress("203.0.113.77/24");
+test(
+  "guests of a bridged network are on the segment of the host's interface, with the MAC address they have",
+  { skip },
+  async () => {
+    await using host = await openHost();
+    await using outside = openOutside();
+    run("ip addr flush dev wan0");
+    const wish = aWish({ kind: "bridged", hostNic: "wan0" });
+    const { ipv4: _, ...spec } = wish.spec;
+    await host.driver.ensure({ ...wish, spec }, signal());
+    await host.driver.ensure({ ...wish, spec }, signal());
+    const { address4: _4, ...nic } = aNic(wish.id, 11);
+    await using guest = await startGuest(host.driver, nic);
+    guest.setAddress("203.0.113.77/24");
 
-  assert.equal(guest.sh("busybox ping -c 1 -W 2 203.0.113.2").ok, true);
-  assert.match(outside.run("ip neigh show 203.0.113.77"), /52:00:00:00:00:0b/);
-  await guest[Symbol.asyncDispose]();
-  await host.driver.unplug(nic, signal());
-  await host.driver.remove(wish.id, signal());
-  assert.deepEqual(leftovers(host.stateDirectory), []);
-});
+    assert.equal(guest.sh("busybox ping -c 1 -W 2 203.0.113.2").ok, true);
+    assert.match(outside.run("ip neigh show 203.0.113.77"), /52:00:00:00:00:0b/);
+    await guest[Symbol.asyncDispose]();
+    await host.driver.unplug(nic, signal());
+    await host.driver.remove(wish.id, signal());
+    assert.deepEqual(leftovers(host.stateDirectory), []);
+  },
+);
 
 test("an interface that carries the host's own addresses is not taken from it", { skip }, async () => {
   await using host = await openHost();
@@ -63,7 +82,9 @@ test("an interface that carries the host's own addresses is not taken from it", 
   const { spec, ...wish } = aWish({ kind: "bridged", hostNic: "wan0" });
   const { ipv4: _, ...bridged } = spec;
 
-  await assert.rejects(host.driver.ensure({ ...wish, spec: bridged }, signal()), (error) => isFault(error, "network.setup_failed"));
+  await assert.rejects(host.driver.ensure({ ...wish, spec: bridged }, signal()), (error) =>
+    isFault(error, "network.setup_failed"),
+  );
 
   assert.deepEqual(leftovers(host.stateDirectory), []);
   void outside;
@@ -118,10 +139,13 @@ async function twoHosts(): Promise<AsyncDisposable & { drivers: NetworkDriver[];
     inNetNamespace(namespace, () => run("ip link set lo up"));
     return namespace;
   });
-  run(`ip link add name eth0 netns ${directories[0]}/host type veth peer name eth0 netns ${directories[1]}/host`);
+  run(
+    `ip link add name eth0 netns ${directories[0]}/host type veth peer name eth0 netns ${directories[1]}/host`,
+  );
   const drivers = await Promise.all(
     namespaces.map((host, index) => {
-      for (const line of [`addr add 192.0.2.${index + 1}/24 dev eth0`, "link set eth0 up"]) inNetNamespace(host, () => run(`ip ${line}`));
+      for (const line of [`addr add 192.0.2.${index + 1}/24 dev eth0`, "link set eth0 up"])
+        inNetNamespace(host, () => run(`ip ${line}`));
       return openNetworkDriver({ stateDirectory: directories[index] ?? "", logger, host }, signal());
     }),
   );

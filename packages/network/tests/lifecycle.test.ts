@@ -15,7 +15,10 @@ import { aNic, aWish, logger, openHost, run, signal, skip } from "./support/own-
 test("a network that is removed leaves nothing, and is not removed under its guests", { skip }, async () => {
   await using host = await openHost();
   const { driver, stateDirectory } = host;
-  const wish = aWish({ ipv6: { prefix: "fd77::/64" }, forwards: [{ protocol: "tcp", hostPort: 2222, address: "10.77.0.11", port: 22 }] });
+  const wish = aWish({
+    ipv6: { prefix: "fd77::/64" },
+    forwards: [{ protocol: "tcp", hostPort: 2222, address: "10.77.0.11", port: 22 }],
+  });
   await driver.ensure(wish, signal());
   const nic = aNic(wish.id, 11, { bandwidth: { outBitsPerSecond: 10_000_000 } });
   const plugged = await driver.plug(nic, signal());
@@ -32,31 +35,35 @@ test("a network that is removed leaves nothing, and is not removed under its gue
   assert.deepEqual(leftovers(stateDirectory), []);
 });
 
-test("a live guest is not disturbed by a new daemon, which finds its network and leaves its tap alone", { skip }, async () => {
-  await using host = await openHost();
-  const wish = aWish();
-  await host.driver.ensure(wish, signal());
-  const nic = aNic(wish.id, 11);
-  await using guest = await startGuest(host.driver, nic);
-  guest.dhcp();
-  const pings = guest.start("busybox ping -i 0.05 -W 1 10.77.0.1 > /dev/null");
-  host.driver.close();
+test(
+  "a live guest is not disturbed by a new daemon, which finds its network and leaves its tap alone",
+  { skip },
+  async () => {
+    await using host = await openHost();
+    const wish = aWish();
+    await host.driver.ensure(wish, signal());
+    const nic = aNic(wish.id, 11);
+    await using guest = await startGuest(host.driver, nic);
+    guest.dhcp();
+    const pings = guest.start("busybox ping -i 0.05 -W 1 10.77.0.1 > /dev/null");
+    host.driver.close();
 
-  const successor = await openNetworkDriver({ stateDirectory: host.stateDirectory, logger }, signal());
-  const found = successor.list();
-  await successor.ensure(wish, signal());
-  await assert.rejects(successor.plug(nic, signal()), (error) => isFault(error, "network.nic_in_use"));
-  await successor.applyRules(wish.id, { nics: [], groups: [] }, signal());
+    const successor = await openNetworkDriver({ stateDirectory: host.stateDirectory, logger }, signal());
+    const found = successor.list();
+    await successor.ensure(wish, signal());
+    await assert.rejects(successor.plug(nic, signal()), (error) => isFault(error, "network.nic_in_use"));
+    await successor.applyRules(wish.id, { nics: [], groups: [] }, signal());
 
-  assert.deepEqual(found, [{ id: wish.id, nics: [{ vm: "vm-11", nic: "nic0", isLive: true }] }]);
-  assert.equal(guest.sh("busybox ping -c 3 -W 2 10.77.0.1").ok, true);
-  assert.equal(pings.exitCode, null);
-  await guest[Symbol.asyncDispose]();
-  await successor.unplug(nic, signal());
-  await successor.remove(wish.id, signal());
-  successor.close();
-  assert.deepEqual(leftovers(host.stateDirectory), []);
-});
+    assert.deepEqual(found, [{ id: wish.id, nics: [{ vm: "vm-11", nic: "nic0", isLive: true }] }]);
+    assert.equal(guest.sh("busybox ping -c 3 -W 2 10.77.0.1").ok, true);
+    assert.equal(pings.exitCode, null);
+    await guest[Symbol.asyncDispose]();
+    await successor.unplug(nic, signal());
+    await successor.remove(wish.id, signal());
+    successor.close();
+    assert.deepEqual(leftovers(host.stateDirectory), []);
+  },
+);
 
 test("what was lost is mended by the next ensure", { skip }, async () => {
   await using host = await openHost();
@@ -74,28 +81,34 @@ test("what was lost is mended by the next ensure", { skip }, async () => {
   guest.dhcp();
 });
 
-test("a daemon that is killed in the midst of it leaves what ensure mends and remove removes", { skip }, async () => {
-  await using host = await openHost();
-  const wish = aWish({ ipv6: { prefix: "fd77::/64" } });
-  const nic = aNic(wish.id, 11);
-  const wishFile = join(host.stateDirectory, "wish.json");
-  writeFileSync(wishFile, JSON.stringify({ wish, nic }));
-  const script = join(import.meta.dirname, "support/crash-child.ts");
-  for (let round = 0; round < 12; round++) {
-    const child = spawn(process.execPath, [script, host.stateDirectory, wishFile], { stdio: ["ignore", "pipe", "inherit"] });
-    await once(child.stdout, "data");
-    await delay(20 + round * 61, signal()); // not a wait for something: the moment of death
-    child.kill("SIGKILL");
-    await once(child, "exit");
+test(
+  "a daemon that is killed in the midst of it leaves what ensure mends and remove removes",
+  { skip },
+  async () => {
+    await using host = await openHost();
+    const wish = aWish({ ipv6: { prefix: "fd77::/64" } });
+    const nic = aNic(wish.id, 11);
+    const wishFile = join(host.stateDirectory, "wish.json");
+    writeFileSync(wishFile, JSON.stringify({ wish, nic }));
+    const script = join(import.meta.dirname, "support/crash-child.ts");
+    for (let round = 0; round < 12; round++) {
+      const child = spawn(process.execPath, [script, host.stateDirectory, wishFile], {
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+      await once(child.stdout, "data");
+      await delay(20 + round * 61, signal()); // not a wait for something: the moment of death
+      child.kill("SIGKILL");
+      await once(child, "exit");
 
-    if (round % 2 === 0) {
-      await host.driver.ensure(wish, signal());
-      (await host.driver.plug(nic, signal())).close();
-      assert.equal(host.driver.list()[0]?.problem, undefined);
-      await host.driver.unplug(nic, signal());
+      if (round % 2 === 0) {
+        await host.driver.ensure(wish, signal());
+        (await host.driver.plug(nic, signal())).close();
+        assert.equal(host.driver.list()[0]?.problem, undefined);
+        await host.driver.unplug(nic, signal());
+      }
+      await host.driver.remove(wish.id, signal());
+      assert.deepEqual(leftovers(host.stateDirectory), ["wish.json"], `round ${round}`);
     }
-    await host.driver.remove(wish.id, signal());
-    assert.deepEqual(leftovers(host.stateDirectory), ["wish.json"], `round ${round}`);
-  }
-  rmSync(wishFile);
-});
+    rmSync(wishFile);
+  },
+);

@@ -18,7 +18,10 @@ function bucket(bitsPerSecond: number): string {
  * Commands that limit a NIC. What the guest receives queues on its tap; what it sends goes through an interface of its
  * own first, because an interface can only queue what leaves it.
  */
-export function shapeLines({ tap, shaper, bandwidth, hasShaper }: ShapeInput): { ip: string[]; tc: string[] } {
+export function shapeLines({ tap, shaper, bandwidth, hasShaper }: ShapeInput): {
+  ip: string[];
+  tc: string[];
+} {
   const { inBitsPerSecond: into, outBitsPerSecond: outOf } = bandwidth;
   const tc: string[] = [];
   if (into !== undefined) tc.push(`qdisc replace dev ${tap} root tbf ${bucket(into)}`);

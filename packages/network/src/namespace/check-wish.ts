@@ -32,14 +32,16 @@ export function checkWish({ id, spec, tunnel }: NetworkWish): void {
   }
   if (spec.hostNic !== undefined) must(hostNicPattern.test(spec.hostNic), "hostNic", spec.hostNic);
   if (spec.vlan !== undefined) must(isInteger(spec.vlan, 1, 4094), "vlan", spec.vlan);
-  if (spec.overlay !== undefined) must(isInteger(spec.overlay.vni, 1, 16777215), "overlay.vni", spec.overlay.vni);
+  if (spec.overlay !== undefined)
+    must(isInteger(spec.overlay.vni, 1, 16777215), "overlay.vni", spec.overlay.vni);
   for (const { protocol, hostAddress, hostPort, address, port } of spec.forwards) {
     must(protocol === "tcp" || protocol === "udp", "forwards", protocol);
     mustBeAddress(4, "forwards", hostAddress);
     mustBeAddress(4, "forwards", address);
     for (const number of [hostPort, port]) must(isInteger(number, 1, 65535), "forwards", number);
   }
-  for (const address of tunnel === undefined ? [] : [tunnel.local, ...tunnel.peers]) mustBeAddress(4, "tunnel", address);
+  for (const address of tunnel === undefined ? [] : [tunnel.local, ...tunnel.peers])
+    mustBeAddress(4, "tunnel", address);
 }
 
 export function checkTable({ nics, groups }: NicTable): void {
@@ -47,7 +49,16 @@ export function checkTable({ nics, groups }: NicTable): void {
   groups.forEach(checkGroup);
 }
 
-export function checkAttachment({ vm, nic, hostName, mac, address4, address6, groups, bandwidth }: NicAttachment): void {
+export function checkAttachment({
+  vm,
+  nic,
+  hostName,
+  mac,
+  address4,
+  address6,
+  groups,
+  bandwidth,
+}: NicAttachment): void {
   must(vmPattern.test(vm), "vm", vm);
   must(nicPattern.test(nic), "nic", nic);
   if (hostName !== undefined) must(label.test(hostName), "hostName", hostName);
@@ -55,7 +66,8 @@ export function checkAttachment({ vm, nic, hostName, mac, address4, address6, gr
   if (address4 !== undefined) mustBeAddress(4, "address4", address4);
   if (address6 !== undefined) mustBeAddress(6, "address6", address6);
   for (const group of groups) must(label.test(group), "groups", group);
-  for (const limit of Object.values(bandwidth ?? {})) must(isInteger(limit, 64_000, 400_000_000_000), "bandwidth", limit);
+  for (const limit of Object.values(bandwidth ?? {}))
+    must(isInteger(limit, 64_000, 400_000_000_000), "bandwidth", limit);
 }
 
 function checkGroup({ rules }: SecurityGroupSpec): void {

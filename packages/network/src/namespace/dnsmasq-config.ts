@@ -55,7 +55,11 @@ function lines4(ipv4: NonNullable<CompleteNetworkSpec["ipv4"]>, mtu: number, isI
   ];
 }
 
-function lines6(ipv6: NonNullable<CompleteNetworkSpec["ipv6"]>, { mtu }: CompleteNetworkSpec, isIsolated: boolean): string[] {
+function lines6(
+  ipv6: NonNullable<CompleteNetworkSpec["ipv6"]>,
+  { mtu }: CompleteNetworkSpec,
+  isIsolated: boolean,
+): string[] {
   const [first = ""] = ipv6.prefix.split("/");
   return [
     "enable-ra",
@@ -71,7 +75,9 @@ export function reservationLines(nics: readonly KnownNic[]): string {
     nics
       .filter((nic) => nic.address4 !== undefined || nic.address6 !== undefined)
       .map(({ mac, address4, address6, hostName }) =>
-        [mac, address4, address6 && `[${address6}]`, hostName, leaseTime].filter((part) => part !== undefined && part !== "").join(","),
+        [mac, address4, address6 && `[${address6}]`, hostName, leaseTime]
+          .filter((part) => part !== undefined && part !== "")
+          .join(","),
       ),
   );
 }

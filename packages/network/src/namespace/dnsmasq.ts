@@ -1,9 +1,24 @@
 import { spawn } from "node:child_process";
-import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { poll } from "@serai/kit/deadline";
 import { Fault } from "@serai/kit/fault";
 import { inNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
-import { identifyProcess, isAlive, killProcess, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
+import {
+  identifyProcess,
+  isAlive,
+  killProcess,
+  waitForExit,
+  type ProcessIdentity,
+} from "@serai/linux/process-identity";
 import { dnsmasqConfig, hostLines, reservationLines } from "./dnsmasq-config.ts";
 import type { NetworkPaths } from "./names.ts";
 import type { NetworkState } from "./record.ts";
@@ -78,7 +93,12 @@ async function startDnsmasq(
   const argv = [
     ...["prlimit", "--core=0", "--nofile=1024:1024", "--"],
     ...["setpriv", `--reuid=${uid}`, `--regid=${uid}`, "--clear-groups", "--no-new-privs"],
-    ...[`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`, `--bounding-set=${capabilities}`, "--"],
+    ...[
+      `--inh-caps=${capabilities}`,
+      `--ambient-caps=${capabilities}`,
+      `--bounding-set=${capabilities}`,
+      "--",
+    ],
     ...["dnsmasq", "--keep-in-foreground", "--log-facility=-", "--pid-file", `--conf-file=${paths.config}`],
   ];
   const [program = "", ...args] = argv;
@@ -91,7 +111,9 @@ async function startDnsmasq(
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => {}); // the race below reports it
   child.once("error", reject);
-  child.once("exit", (code) => reject(new Error(`exit ${code}: ${readFileSync(paths.log, "utf8").slice(-2000)}`)));
+  child.once("exit", (code) =>
+    reject(new Error(`exit ${code}: ${readFileSync(paths.log, "utf8").slice(-2000)}`)),
+  );
   const message = "The service for addresses and names (dnsmasq) did not start.";
   const deadline = { ms: startMs, everyMs: 3, code: "network.setup_failed", message } as const;
   try {
@@ -117,10 +139,16 @@ function listens(namespace: NetNamespace): boolean {
 
 /** Where the host's real name servers are listed: a stub on the host's own loopback is out of reach from a namespace. */
 function findResolvers(): string | undefined {
-  const candidates = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/run/NetworkManager/resolv.conf"];
+  const candidates = [
+    "/etc/resolv.conf",
+    "/run/systemd/resolve/resolv.conf",
+    "/run/NetworkManager/resolv.conf",
+  ];
   return candidates.find((file) => {
     if (!existsSync(file)) return false;
-    const servers = [...readFileSync(file, "utf8").matchAll(/^nameserver\s+(\S+)/gm)].map(([, server]) => server ?? "");
+    const servers = [...readFileSync(file, "utf8").matchAll(/^nameserver\s+(\S+)/gm)].map(
+      ([, server]) => server ?? "",
+    );
     return servers.some((server) => !server.startsWith("127.") && server !== "::1");
   });
 }

@@ -9,7 +9,10 @@ type Direction = SecurityRule["direction"];
  * What security groups make of a NIC: chains `in_N` and `out_N` per NIC, and the lines that lead to them.
  * Names of groups appear nowhere in the rules, so no name can be read as one.
  */
-export function groupRules(nics: readonly KnownNic[], groups: readonly SecurityGroupSpec[]): { jumps: string[]; chains: string[] } {
+export function groupRules(
+  nics: readonly KnownNic[],
+  groups: readonly SecurityGroupSpec[],
+): { jumps: string[]; chains: string[] } {
   const byName = new Map(groups.map((group) => [group.name, group]));
   const members = Map.groupBy(
     nics.flatMap((nic) => nic.groups.map((group) => ({ group, nic }))),
@@ -30,21 +33,46 @@ export function groupRules(nics: readonly KnownNic[], groups: readonly SecurityG
   return {
     jumps: jumpLines(guarded, restricted),
     chains: [
-      ...guarded.flatMap((nic) => [`  chain in_${nic.mark} {`, "    ct status dnat accept", ...chainsFor(nic, "in"), "    drop", "  }"]),
-      ...restricted.flatMap((nic) => [`  chain out_${nic.mark} {`, ...chainsFor(nic, "out"), "    drop", "  }"]),
+      ...guarded.flatMap((nic) => [
+        `  chain in_${nic.mark} {`,
+        "    ct status dnat accept",
+        ...chainsFor(nic, "in"),
+        "    drop",
+        "  }",
+      ]),
+      ...restricted.flatMap((nic) => [
+        `  chain out_${nic.mark} {`,
+        ...chainsFor(nic, "out"),
+        "    drop",
+        "  }",
+      ]),
     ],
   };
 }
 
 /** Senders and receivers on the bridge are known by mark; what comes from outside has no receiver yet but by address. */
 function jumpLines(guarded: KnownNic[], restricted: KnownNic[]): string[] {
-  const map = (key: string, elements: string[]) => (elements.length === 0 ? [] : [`    ${key} vmap { ${elements.join(", ")} }`]);
-  const to = (address: string | undefined, nic: KnownNic) => (address === undefined ? [] : [`${address} : jump in_${nic.mark}`]);
+  const map = (key: string, elements: string[]) =>
+    elements.length === 0 ? [] : [`    ${key} vmap { ${elements.join(", ")} }`];
+  const to = (address: string | undefined, nic: KnownNic) =>
+    address === undefined ? [] : [`${address} : jump in_${nic.mark}`];
   return [
-    ...map(`meta mark & ${senderMask}`, restricted.map((nic) => `${senderMark(nic.mark)} : jump out_${nic.mark}`)),
-    ...map(`meta mark & ${receiverMask}`, guarded.map((nic) => `${nic.mark} : jump in_${nic.mark}`)),
-    ...map(`meta mark & ${receiverMask} == 0 ip daddr`, guarded.flatMap((nic) => to(nic.address4, nic))),
-    ...map(`meta mark & ${receiverMask} == 0 ip6 daddr`, guarded.flatMap((nic) => to(nic.address6, nic))),
+    ...map(
+      `meta mark & ${senderMask}`,
+      restricted.map((nic) => `${senderMark(nic.mark)} : jump out_${nic.mark}`),
+    ),
+    ...map(
+      `meta mark & ${receiverMask}`,
+      guarded.map((nic) => `${nic.mark} : jump in_${nic.mark}`),
+    ),
+    ...map(
+      `meta mark & ${receiverMask} == 0 ip daddr`,
+      guarded.flatMap((nic) => to(nic.address4, nic)),
+    ),
+    ...map(
+      `meta mark & ${receiverMask} == 0 ip6 daddr`,
+      guarded.flatMap((nic) => to(nic.address6, nic)),
+    ),
   ];
 }
 
@@ -78,7 +106,13 @@ function peerMatches(direction: Direction, peer: Peer, peersOf: (group: string) 
     ...(direction === "in"
       ? among(`meta mark & ${senderMask}`, local.map(senderMark))
       : among(`meta mark & ${receiverMask}`, local)),
-    ...among(`ip ${field}`, nics.map((nic) => nic.address4)),
-    ...among(`ip6 ${field}`, nics.flatMap((nic) => [nic.address6, linkLocalOf(nic.mac)])),
+    ...among(
+      `ip ${field}`,
+      nics.map((nic) => nic.address4),
+    ),
+    ...among(
+      `ip6 ${field}`,
+      nics.flatMap((nic) => [nic.address6, linkLocalOf(nic.mac)]),
+    ),
   ];
 }

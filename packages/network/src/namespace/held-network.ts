@@ -1,13 +1,29 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
-import { createNetNamespace, inNetNamespace, openNetNamespace, unpinNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
+import {
+  createNetNamespace,
+  inNetNamespace,
+  openNetNamespace,
+  unpinNetNamespace,
+  type NetNamespace,
+} from "@serai/linux/net-namespace";
 import { isAlive } from "@serai/linux/process-identity";
 import { joinBridge } from "@serai/linux/tap";
 import type { NetworkWish } from "../network-driver.ts";
 import { serveAddresses, servesAddresses, stopDnsmasq } from "./dnsmasq.ts";
 import { forwardRuleset, hostRuleset, transferLinkCount } from "./host-ruleset.ts";
 import { interfacesOf, makeLinks } from "./links.ts";
-import { bridgeName, gatewayMac, hostNames, networkIdPattern, networkPaths, nicNames, overlayName, uplinkName, type NetworkPaths } from "./names.ts";
+import {
+  bridgeName,
+  gatewayMac,
+  hostNames,
+  networkIdPattern,
+  networkPaths,
+  nicNames,
+  overlayName,
+  uplinkName,
+  type NetworkPaths,
+} from "./names.ts";
 import { endProcessesIn } from "./processes.ts";
 import { readState, writeState, type KnownNic, type NetworkState } from "./record.ts";
 import { networkRuleset } from "./ruleset.ts";
@@ -18,6 +34,8 @@ export type HeldNetwork = {
   paths: NetworkPaths;
   namespace: NetNamespace;
   state: NetworkState;
+  /** True when the kernel has the rules of `state`, as far as this process knows. */
+  hasRules: boolean;
 };
 
 /** Ids of all networks that have anything on this host. */
@@ -29,7 +47,7 @@ export function openHeld(stateDirectory: string, id: string): HeldNetwork | unde
   const paths = networkPaths(stateDirectory, id);
   const state = readState(paths.record);
   const namespace = state && openNetNamespace(paths.namespace);
-  return state && namespace && { paths, namespace, state };
+  return state && namespace && { paths, namespace, state, hasRules: false };
 }
 
 /** Makes the network, or brings it in line. Each part can be there already; each is looked at. */
@@ -47,17 +65,25 @@ export async function bringInLine(
   await using undo = new AsyncDisposableStack();
   const opened = openNetNamespace(paths.namespace);
   const namespace = opened ?? createNetNamespace(paths.namespace);
-  const held = { paths, namespace, state };
+  const held = { paths, namespace, state, hasRules: false };
   undo.defer(() => namespace[Symbol.dispose]());
   // A new network that fails leaves nothing; one that guests are on stays, to be mended by the next call.
-  if (before === undefined) undo.defer(() => dismantle({ paths, namespace, state, host }, AbortSignal.timeout(10_000)));
+  if (before === undefined)
+    undo.defer(() => dismantle({ paths, namespace, state, host }, AbortSignal.timeout(10_000)));
   if (before !== undefined && opened !== undefined && hasOtherShape(before.wish, wish)) {
     await dropUplinks(namespace, wish.id, host, signal);
+    await loadRules(host, forwardRuleset(wish.id, 0, []), signal);
   }
-  await makeLinks({ wish, index: state.index, host, namespace, pin: paths.namespace }, signal);
+  // Before anything is connected: no packet meets a host without rules.
+  if (wish.spec.kind === "nat") await refreshHostRules(held, host, signal);
+  const hasOtherAddresses =
+    before !== undefined && !isDeepStrictEqual(addressesOf(before.wish), addressesOf(wish));
+  await makeLinks(
+    { wish, index: state.index, host, namespace, pin: paths.namespace, hasOtherAddresses },
+    signal,
+  );
   keepTapsInLine(held);
   await refreshRules(held, signal);
-  if (wish.spec.kind === "nat") await refreshHostRules(held, host, signal);
   if (opened !== undefined && !isServed(state)) await endProcessesIn(namespace, signal);
   await refreshService(held, signal);
   undo.move();
@@ -65,9 +91,15 @@ export async function bringInLine(
 }
 
 /** Loads the network's own rules: one transaction. */
-export async function refreshRules({ namespace, state }: HeldNetwork, signal: AbortSignal): Promise<void> {
-  const { wish, nics, groups } = state;
-  await loadRules(namespace, networkRuleset({ spec: wish.spec, nics, groups, gatewayMac: gatewayMac(wish.id) }), signal);
+export async function refreshRules(held: HeldNetwork, signal: AbortSignal): Promise<void> {
+  const { wish, nics, groups } = held.state;
+  held.hasRules = false;
+  await loadRules(
+    held.namespace,
+    networkRuleset({ spec: wish.spec, nics, groups, gatewayMac: gatewayMac(wish.id) }),
+    signal,
+  );
+  held.hasRules = true;
 }
 
 /** Brings dnsmasq in line and remembers all of the state. */
@@ -84,7 +116,8 @@ export function problemOf({ namespace, state }: HeldNetwork): string | undefined
   const names = interfacesOf(namespace);
   const { kind, overlay } = state.wish.spec;
   if (!names.has(bridgeName)) return "its bridge is missing";
-  if ((kind === "nat" || kind === "bridged") && !names.has(uplinkName)) return "it is not connected to the host";
+  if ((kind === "nat" || kind === "bridged") && !names.has(uplinkName))
+    return "it is not connected to the host";
   if (overlay !== undefined && !names.has(overlayName)) return "it is not connected to other hosts";
   if (!isServed(state)) return "its service for addresses and names does not run";
   return undefined;
@@ -112,18 +145,35 @@ export async function dismantle(
 const isServed = (state: NetworkState): boolean =>
   !servesAddresses(state) || (state.dnsmasq !== undefined && isAlive(state.dnsmasq.identity));
 
-async function refreshHostRules({ state }: HeldNetwork, host: NetNamespace, signal: AbortSignal): Promise<void> {
+async function refreshHostRules(
+  { state }: HeldNetwork,
+  host: NetNamespace,
+  signal: AbortSignal,
+): Promise<void> {
   const { wish, index } = state;
   await loadRules(host, hostRuleset() + forwardRuleset(wish.id, index, wish.spec.forwards), signal);
 }
 
+const addressesOf = ({ spec: { ipv4, ipv6 } }: NetworkWish) => [ipv4?.subnet, ipv4?.gateway, ipv6?.prefix];
+
 /** Another kind of uplink cannot be changed into; it is made anew. */
 function hasOtherShape(before: NetworkWish, after: NetworkWish): boolean {
-  const shape = ({ spec: { kind, hostNic, vlan, overlay }, tunnel }: NetworkWish) => [kind, hostNic, vlan, overlay, tunnel?.local];
+  const shape = ({ spec: { kind, hostNic, vlan, overlay }, tunnel }: NetworkWish) => [
+    kind,
+    hostNic,
+    vlan,
+    overlay,
+    tunnel?.local,
+  ];
   return !isDeepStrictEqual(shape(before), shape(after));
 }
 
-async function dropUplinks(namespace: NetNamespace | undefined, id: string, host: NetNamespace, signal: AbortSignal): Promise<void> {
+async function dropUplinks(
+  namespace: NetNamespace | undefined,
+  id: string,
+  host: NetNamespace,
+  signal: AbortSignal,
+): Promise<void> {
   const what = "disconnect a network";
   const drop = (names: Set<string>, unwanted: string[]) =>
     unwanted.filter((name) => names.has(name)).map((name) => `link del dev ${name}`);
@@ -138,13 +188,17 @@ async function dropUplinks(namespace: NetNamespace | undefined, id: string, host
 function keepTapsInLine({ namespace, state }: HeldNetwork): void {
   const names = interfacesOf(namespace);
   for (const nic of state.nics.filter((known) => isLive(names, known))) {
-    inNetNamespace(namespace, () => joinBridge(nicNames(nic.vm, nic.nic).tap, bridgeName, state.wish.spec.mtu));
+    inNetNamespace(namespace, () =>
+      joinBridge(nicNames(nic.vm, nic.nic).tap, bridgeName, state.wish.spec.mtu),
+    );
   }
 }
 
 /** The first free transfer subnet, beginning where the id says: two daemons on one machine seldom ask for the same. */
 function chooseIndex(stateDirectory: string, id: string, host: NetNamespace): number {
-  const taken = new Set(idsIn(stateDirectory).map((other) => readState(networkPaths(stateDirectory, other).record)?.index));
+  const taken = new Set(
+    idsIn(stateDirectory).map((other) => readState(networkPaths(stateDirectory, other).record)?.index),
+  );
   const routes = inNetNamespace(host, () => routedNetworks());
   const start = Number.parseInt(gatewayMac(id).replaceAll(":", "").slice(-6), 16);
   for (let step = 0; step < transferLinkCount; step++) {
@@ -158,6 +212,12 @@ function chooseIndex(stateDirectory: string, id: string, host: NetNamespace): nu
 function routedNetworks(): Set<number> {
   const table = readFileSync("/proc/thread-self/net/route", "latin1").split("\n").slice(1);
   return new Set(
-    table.filter((line) => line !== "").map((line) => Buffer.from(line.split("\t")[1] ?? "", "hex").reverse().readUInt32BE()),
+    table
+      .filter((line) => line !== "")
+      .map((line) =>
+        Buffer.from(line.split("\t")[1] ?? "", "hex")
+          .reverse()
+          .readUInt32BE(),
+      ),
   );
 }

@@ -14,6 +14,8 @@ export type LinkInput = {
   namespace: NetNamespace;
   /** The file that pins the namespace: how `ip` names it. */
   pin: string;
+  /** What the bridge has is not what it should have. */
+  hasOtherAddresses: boolean;
 };
 
 /** Names of the interfaces in a namespace. */
@@ -53,7 +55,10 @@ export async function makeLinks(input: LinkInput, signal: AbortSignal): Promise<
   if (spec.overlay !== undefined) await makeOverlay(input, signal);
 }
 
-async function makeBridge({ wish, namespace }: LinkInput, signal: AbortSignal): Promise<void> {
+async function makeBridge(
+  { wish, namespace, hasOtherAddresses }: LinkInput,
+  signal: AbortSignal,
+): Promise<void> {
   const { spec, id } = wish;
   if (!interfacesOf(namespace).has(bridgeName)) {
     const kind = "type bridge stp_state 0 forward_delay 0 mcast_snooping 0";
@@ -71,10 +76,12 @@ async function makeBridge({ wish, namespace }: LinkInput, signal: AbortSignal): 
   const prefix4 = spec.ipv4?.subnet.split("/")[1];
   const lines = [
     `link set dev ${bridgeName} mtu ${spec.mtu} up`,
-    `addr flush dev ${bridgeName}`,
+    ...(hasOtherAddresses ? [`addr flush dev ${bridgeName}`] : []),
     ...(spec.ipv4 ? [`addr replace ${spec.ipv4.gateway}/${prefix4} dev ${bridgeName}`] : []),
     ...(spec.ipv6
-      ? [gatewayLinkLocal, spec.ipv6.gateway].map((address) => `addr replace ${address}/64 dev ${bridgeName} nodad`)
+      ? [gatewayLinkLocal, spec.ipv6.gateway].map(
+          (address) => `addr replace ${address}/64 dev ${bridgeName} nodad`,
+        )
       : []),
   ];
   await runBatch(namespace, { program: "ip", lines, what: "give a bridge its addresses" }, signal);
@@ -110,7 +117,10 @@ async function makeUplink(input: LinkInput, signal: AbortSignal): Promise<void> 
     `addr replace ${network4}/30 dev ${uplinkName}`,
     `route replace default via ${host4} dev ${uplinkName}`,
     ...(hasIpv6
-      ? [`addr replace ${network6}/126 dev ${uplinkName} nodad`, `route replace default via ${host6} dev ${uplinkName}`]
+      ? [
+          `addr replace ${network6}/126 dev ${uplinkName} nodad`,
+          `route replace default via ${host6} dev ${uplinkName}`,
+        ]
       : []),
   ];
   await runBatch(namespace, { program: "ip", lines, what: "connect a network" }, signal);
@@ -160,10 +170,16 @@ async function makeBridgedUplink(input: LinkInput, signal: AbortSignal): Promise
 }
 
 async function describeLink(host: NetNamespace, nic: string, signal: AbortSignal): Promise<LinkDetails> {
-  const { exitCode, stdout } = await runIn(host, { argv: ["ip", "-j", "-d", "addr", "show", "dev", nic] }, signal);
+  const { exitCode, stdout } = await runIn(
+    host,
+    { argv: ["ip", "-j", "-d", "addr", "show", "dev", nic] },
+    signal,
+  );
   const [details] = exitCode === 0 ? (JSON.parse(stdout) as LinkDetails[]) : [];
   if (details !== undefined) return details;
-  throw new Fault("network.setup_failed", `This host has no network interface ${nic}.`, { details: { hostNic: nic } });
+  throw new Fault("network.setup_failed", `This host has no network interface ${nic}.`, {
+    details: { hostNic: nic },
+  });
 }
 
 /** An interface in a bridge loses its addresses: with the host's own, the host would lose its network. */
@@ -205,10 +221,18 @@ async function makeOverlay({ wish, host, namespace, pin }: LinkInput, signal: Ab
   const { stdout } = await runIn(namespace, { argv: ["bridge", ...flood] }, signal);
   const present = [...stdout.matchAll(/^00:00:00:00:00:00 .*?dst (\S+)/gm)].map(([, peer]) => peer ?? "");
   const change = (verb: string, peers: string[]) =>
-    peers.map((peer) => ["bridge", "fdb", verb, "00:00:00:00:00:00", "dev", overlayName, "dst", peer] as const);
+    peers.map(
+      (peer) => ["bridge", "fdb", verb, "00:00:00:00:00:00", "dev", overlayName, "dst", peer] as const,
+    );
   const commands = [
-    ...change("append", tunnel.peers.filter((peer) => !present.includes(peer))),
-    ...change("del", present.filter((peer) => !tunnel.peers.includes(peer))),
+    ...change(
+      "append",
+      tunnel.peers.filter((peer) => !present.includes(peer)),
+    ),
+    ...change(
+      "del",
+      present.filter((peer) => !tunnel.peers.includes(peer)),
+    ),
   ];
   for (const argv of commands) await runIn(namespace, { argv: [...argv] }, signal);
 }

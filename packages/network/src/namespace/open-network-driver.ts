@@ -2,7 +2,12 @@ import { closeSync, existsSync, mkdirSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
 import { Fault } from "@serai/kit/fault";
 import type { Logger } from "@serai/kit/logger";
-import { currentNetNamespace, inNetNamespace, openNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
+import {
+  currentNetNamespace,
+  inNetNamespace,
+  openNetNamespace,
+  type NetNamespace,
+} from "@serai/linux/net-namespace";
 import { joinBridge, openTap } from "@serai/linux/tap";
 import type { Bandwidth, NicAttachment } from "@serai/model/network";
 import type { Need } from "../features.ts";
@@ -17,7 +22,17 @@ import type {
   PluggedNic,
 } from "../network-driver.ts";
 import { checkAttachment, checkTable, checkWish } from "./check-wish.ts";
-import { bringInLine, dismantle, idsIn, isLive, openHeld, problemOf, refreshRules, refreshService, type HeldNetwork } from "./held-network.ts";
+import {
+  bringInLine,
+  dismantle,
+  idsIn,
+  isLive,
+  openHeld,
+  problemOf,
+  refreshRules,
+  refreshService,
+  type HeldNetwork,
+} from "./held-network.ts";
 import { interfacesOf } from "./links.ts";
 import { bridgeName, networkPaths, nicNames } from "./names.ts";
 import { linkLocalOf } from "./port-guard.ts";
@@ -34,8 +49,14 @@ export type NetworkDriverOptions = {
   host?: NetNamespace;
 };
 
+/** After this the rules on the host's side are loaded again: somebody may have flushed them, and that cannot be seen. */
+const trustMs = 60_000;
+
 /** Opens the driver that gives every network a namespace of its own. Networks that exist are found, not touched. */
-export async function openNetworkDriver(options: NetworkDriverOptions, signal: AbortSignal): Promise<NetworkDriver> {
+export async function openNetworkDriver(
+  options: NetworkDriverOptions,
+  signal: AbortSignal,
+): Promise<NetworkDriver> {
   mkdirSync(options.stateDirectory, { recursive: true, mode: 0o711 });
   const can = await probeNetworking(options.stateDirectory, signal);
   const missing = can.features.filter((feature) => !feature.works);
@@ -49,8 +70,8 @@ class NamespaceDriver implements NetworkDriver {
   readonly #logger: Logger;
   readonly #host: NetNamespace;
   readonly #held = new Map<string, HeldNetwork>();
-  /** Networks that this process has brought in line. */
-  readonly #ensured = new Set<string>();
+  /** When this process brought each network in line, on the clock of `performance.now`. */
+  readonly #ensuredAt = new Map<string, number>();
   readonly #plugged = new Map<string, PluggedNic>();
   readonly #inTurn = serializer();
 
@@ -67,12 +88,16 @@ class NamespaceDriver implements NetworkDriver {
     for (const need of needsOf(wish)) mustBeAble(this.can, need);
     await this.#inTurn(wish.id, async () => {
       const held = this.#held.get(wish.id);
-      const isCurrent = this.#ensured.has(wish.id) && isDeepStrictEqual(held?.state.wish, wish);
+      const ageMs = performance.now() - (this.#ensuredAt.get(wish.id) ?? -Infinity);
+      const isCurrent = ageMs < trustMs && isDeepStrictEqual(held?.state.wish, wish);
       if (held !== undefined && isCurrent && problemOf(held) === undefined) return;
       this.#forget(wish.id);
-      const made = await bringInLine({ wish, stateDirectory: this.#stateDirectory, host: this.#host }, signal);
+      const made = await bringInLine(
+        { wish, stateDirectory: this.#stateDirectory, host: this.#host },
+        signal,
+      );
       this.#held.set(wish.id, made);
-      this.#ensured.add(wish.id);
+      this.#ensuredAt.set(wish.id, performance.now());
       this.#logger.info({ network: wish.id, kind: wish.spec.kind }, "network is in line");
     });
   }
@@ -90,7 +115,10 @@ class NamespaceDriver implements NetworkDriver {
         const vms = [...new Set(live.map((nic) => nic.vm))].join(", ");
         throw new Fault("network.in_use", `The network is in use by ${vms}: stop or disconnect these first.`);
       }
-      await dismantle({ paths, host: this.#host, ...(namespace && { namespace }), ...(state && { state }) }, signal);
+      await dismantle(
+        { paths, host: this.#host, ...(namespace && { namespace }), ...(state && { state }) },
+        signal,
+      );
       this.#logger.info({ network: id }, "network is removed");
     });
   }
@@ -119,17 +147,22 @@ class NamespaceDriver implements NetworkDriver {
       writeState(held.paths.record, before);
       await refreshRules(held, AbortSignal.timeout(10_000));
     });
-    held.state = { ...before, nics: withNic(before.nics, attachment, true) };
-    writeState(held.paths.record, held.state);
-    // Before the tap is there: its first frame meets its rules.
-    await refreshRules(held, signal);
-    await refreshService(held, signal);
+    const nics = withNic(before.nics, attachment, true);
+    // A VM that starts again finds its rules where its last start left them, and need not wait for them.
+    if (!held.hasRules || !isDeepStrictEqual(nics, before.nics)) {
+      held.state = { ...before, nics };
+      writeState(held.paths.record, held.state);
+      // Before the tap is there: its first frame meets its rules.
+      await refreshRules(held, signal);
+      await refreshService(held, signal);
+    }
     const fd = inNetNamespace(held.namespace, () => openTap(tap));
     if (fd === undefined) throw nicInUse(attachment);
     undo.defer(() => closeSync(fd));
     const { mtu } = held.state.wish.spec;
     await removeShaper(held.namespace, shaper, signal); // of a QEMU that is gone
-    if (attachment.bandwidth !== undefined) await shape({ namespace: held.namespace, tap, shaper }, attachment.bandwidth, signal);
+    if (attachment.bandwidth !== undefined)
+      await shape({ namespace: held.namespace, tap, shaper }, attachment.bandwidth, signal);
     inNetNamespace(held.namespace, () => joinBridge(tap, bridgeName, mtu));
     undo.move();
     return this.#hold(`${network}/${tap}`, { fd, ifname: tap, mtu });
@@ -168,7 +201,11 @@ class NamespaceDriver implements NetworkDriver {
     if (table.nics.some((nic) => nic.groups.length > 0)) mustBeAble(this.can, "securityGroups");
     await this.#inTurn(id, async () => {
       const held = this.#mustHold(id);
-      await this.#change(held, { nics: withTable(held.state.nics, table.nics), groups: table.groups }, signal);
+      await this.#change(
+        held,
+        { nics: withTable(held.state.nics, table.nics), groups: table.groups },
+        signal,
+      );
     });
   }
 
@@ -177,7 +214,8 @@ class NamespaceDriver implements NetworkDriver {
     await this.#inTurn(nicId.network, async () => {
       const held = this.#mustHold(nicId.network);
       const known = held.state.nics.find((nic) => nic.vm === nicId.vm && nic.nic === nicId.nic);
-      if (known === undefined) throw new Fault("network.not_found", `${nicId.vm} has no NIC ${nicId.nic} on this network.`);
+      if (known === undefined)
+        throw new Fault("network.not_found", `${nicId.vm} has no NIC ${nicId.nic} on this network.`);
       const after = { ...known, bandwidth };
       checkAttachment(after);
       if (isLive(interfacesOf(held.namespace), known)) {
@@ -200,7 +238,8 @@ class NamespaceDriver implements NetworkDriver {
   list(): NetworkSighting[] {
     return idsIn(this.#stateDirectory).map((id) => {
       const held = this.#find(id);
-      if (held === undefined) return { id, problem: "it was not finished, or the machine was restarted", nics: [] };
+      if (held === undefined)
+        return { id, problem: "it was not finished, or the machine was restarted", nics: [] };
       const names = interfacesOf(held.namespace);
       const nics = held.state.nics
         .filter((nic) => nic.isLocal)
@@ -217,7 +256,11 @@ class NamespaceDriver implements NetworkDriver {
   }
 
   /** Rules first: what is forbidden now ends before anything else can fail. */
-  async #change(held: HeldNetwork, change: Partial<HeldNetwork["state"]>, signal: AbortSignal): Promise<void> {
+  async #change(
+    held: HeldNetwork,
+    change: Partial<HeldNetwork["state"]>,
+    signal: AbortSignal,
+  ): Promise<void> {
     held.state = { ...held.state, ...change };
     writeState(held.paths.record, held.state);
     await refreshRules(held, signal);
@@ -239,7 +282,7 @@ class NamespaceDriver implements NetworkDriver {
   #forget(id: string): void {
     this.#held.get(id)?.namespace[Symbol.dispose]();
     this.#held.delete(id);
-    this.#ensured.delete(id);
+    this.#ensuredAt.delete(id);
   }
 }
 
@@ -258,4 +301,7 @@ const hasLimits = (bandwidth: Bandwidth | undefined): boolean =>
   bandwidth?.inBitsPerSecond !== undefined || bandwidth?.outBitsPerSecond !== undefined;
 
 const nicInUse = ({ vm, nic }: NicId): Fault =>
-  new Fault("network.nic_in_use", `NIC ${nic} of ${vm} is held by a QEMU that still runs: wait until it has ended.`);
+  new Fault(
+    "network.nic_in_use",
+    `NIC ${nic} of ${vm} is held by a QEMU that still runs: wait until it has ended.`,
+  );

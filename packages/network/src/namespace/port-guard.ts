@@ -125,7 +125,9 @@ function arpKnown(own4: string | undefined): string[] {
 function own6Of(nic: KnownNic, { ipv6 }: CompleteNetworkSpec): string[] {
   const prefix = ipv6 && parseCidr(ipv6.prefix);
   const autonomous = prefix && formatAddress(addressFromMac(prefix, nic.mac));
-  return [...new Set([linkLocalOf(nic.mac), autonomous, nic.address6].filter((address) => address !== undefined))];
+  return [
+    ...new Set([linkLocalOf(nic.mac), autonomous, nic.address6].filter((address) => address !== undefined)),
+  ];
 }
 
 function ip6Chains({ mark, own6, isKnown }: { mark: number; own6: string[]; isKnown: boolean }): string[] {
@@ -142,7 +144,9 @@ function ip6Chains({ mark, own6, isKnown }: { mark: number; own6: string[]; isKn
     "    ip6 saddr :: icmpv6 type { nd-neighbor-solicit, nd-router-solicit, mld-listener-report, mld-listener-done, mld2-listener-report } accept",
     "    ip6 saddr :: drop",
     `    ip6 saddr { ${own} } accept`,
-    ...(isKnown ? ["    goto other_link_local"] : [`    ip6 saddr fe80::/10 goto other_link_local`, "    accept"]),
+    ...(isKnown
+      ? ["    goto other_link_local"]
+      : [`    ip6 saddr fe80::/10 goto other_link_local`, "    accept"]),
     "  }",
     `  chain target_${mark} {`,
     `    @th,64,128 { ${raw} } return`,
@@ -154,7 +158,9 @@ function ip6Chains({ mark, own6, isKnown }: { mark: number; own6: string[]; isKn
 function receiverChains(nic: KnownNic, spec: CompleteNetworkSpec): string[] {
   const subnet = spec.ipv4 && parseCidr(spec.ipv4.subnet);
   const broadcast = subnet && formatAddress({ family: 4, value: lastOf(subnet) });
-  const for4 = [nic.address4, broadcast, "255.255.255.255", "224.0.0.0/4"].filter((address) => address !== undefined);
+  const for4 = [nic.address4, broadcast, "255.255.255.255", "224.0.0.0/4"].filter(
+    (address) => address !== undefined,
+  );
   return [
     `  chain mark_${nic.mark} {`,
     `    meta mark set meta mark & ${senderMask} | ${nic.mark}`,
@@ -173,10 +179,15 @@ function overlayChain({ spec, gatewayMac }: GuardInput): string[] {
   return [
     "  chain overlay {",
     `    ether saddr ${gatewayMac} drop`,
-    ...(ipv4 === undefined ? [] : [`    arp saddr ip ${ipv4.gateway} drop`, `    arp daddr ip ${ipv4.gateway} drop`]),
+    ...(ipv4 === undefined
+      ? []
+      : [`    arp saddr ip ${ipv4.gateway} drop`, `    arp daddr ip ${ipv4.gateway} drop`]),
     "    udp dport { 67, 68, 546, 547 } drop",
     "    icmpv6 type { nd-router-solicit, nd-router-advert, nd-redirect } drop",
-    `    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } @th,64,128 { ${[gatewayLinkLocal, ipv6?.gateway]
+    `    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } @th,64,128 { ${[
+      gatewayLinkLocal,
+      ipv6?.gateway,
+    ]
       .filter((address) => address !== undefined)
       .map(rawAddress)
       .join(", ")} } drop`,
@@ -188,4 +199,3 @@ function overlayChain({ spec, gatewayMac }: GuardInput): string[] {
 function rawAddress(text: string): string {
   return `0x${(parseAddress(text)?.value ?? 0n).toString(16).padStart(32, "0")}`;
 }
-

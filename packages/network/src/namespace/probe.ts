@@ -2,7 +2,12 @@ import { accessSync, constants } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { Fault } from "@serai/kit/fault";
-import { createNetNamespace, unpinNetNamespace, inNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
+import {
+  createNetNamespace,
+  unpinNetNamespace,
+  inNetNamespace,
+  type NetNamespace,
+} from "@serai/linux/net-namespace";
 import { readFileSync, rmSync } from "node:fs";
 import { featureTitles, needs, type Feature, type FeatureReport, type Need } from "../features.ts";
 import type { NetworkAbilities } from "../network-driver.ts";
@@ -48,7 +53,10 @@ const attempts: readonly Attempt[] = [
 ];
 
 /** Tries what this kernel and these tools can. Leaves nothing behind. */
-export async function probeNetworking(stateDirectory: string, signal: AbortSignal): Promise<NetworkAbilities> {
+export async function probeNetworking(
+  stateDirectory: string,
+  signal: AbortSignal,
+): Promise<NetworkAbilities> {
   const works = new Map<Feature, string | true>();
   works.set("root", process.getuid?.() === 0 || "the daemon does not run as root");
   works.set("dnsmasq", isInstalled("dnsmasq") || "the program dnsmasq is not installed");
@@ -57,7 +65,9 @@ export async function probeNetworking(stateDirectory: string, signal: AbortSigna
   const features = (Object.keys(featureTitles) as Feature[]).map((feature): FeatureReport => {
     const outcome = works.get(feature) ?? "the daemon does not run as root";
     const title = featureTitles[feature];
-    return outcome === true ? { feature, works: true, title } : { feature, works: false, title, reason: outcome };
+    return outcome === true
+      ? { feature, works: true, title }
+      : { feature, works: false, title, reason: outcome };
   });
   return abilitiesOf(features);
 }
@@ -106,7 +116,8 @@ async function tryInNamespace(
   rmSync(pin);
   works.set(
     "bridge_netfilter",
-    hasBridgeNetfilter(namespace) || "the kernel has no br_netfilter, or it is not loaded: modprobe br_netfilter",
+    hasBridgeNetfilter(namespace) ||
+      "the kernel has no br_netfilter, or it is not loaded: modprobe br_netfilter",
   );
   const byProgram = Map.groupBy(attempts, ({ program }) => program);
   const run = async (program: "ip" | "tc" | "nft") => {
@@ -126,7 +137,11 @@ async function tryLines(namespace: NetNamespace, lines: Attempt[], signal: Abort
   return outcomes;
 }
 
-async function tryOne(namespace: NetNamespace, { feature, program, line }: Attempt, signal: AbortSignal): Promise<Outcome> {
+async function tryOne(
+  namespace: NetNamespace,
+  { feature, program, line }: Attempt,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const argv = [program, program === "nft" ? "-f" : "-batch", inputFile] as const;
   try {
     const { exitCode, stderr } = await runIn(namespace, { argv, input: `${line}\n` }, signal);

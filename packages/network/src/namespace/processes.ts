@@ -1,7 +1,12 @@
 import { readdirSync, statSync } from "node:fs";
 import { fstatSync } from "node:fs";
 import { currentNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
-import { identifyProcess, killProcess, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
+import {
+  identifyProcess,
+  killProcess,
+  waitForExit,
+  type ProcessIdentity,
+} from "@serai/linux/process-identity";
 
 const stopMs = 5_000;
 

@@ -6,14 +6,20 @@ import { join } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import { inNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
 
-export const safeEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
+export const safeEnvironment = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LC_ALL: "C",
+};
 
 export type ToolResult = { exitCode: number; stdout: string; stderr: string };
 
 const deadlineMs = 30_000;
 const maxOutput = 4 * 1024 * 1024;
 
-export type Tool = { argv: readonly [string, ...string[]]; /** What the tool reads as `inputFile`. */ input?: string };
+export type Tool = {
+  argv: readonly [string, ...string[]];
+  /** What the tool reads as `inputFile`. */ input?: string;
+};
 
 /** Where a tool finds its input: tools that open /dev/stdin fail on Node's pipes, which are sockets. */
 export const inputFile = "/proc/self/fd/3";
@@ -53,7 +59,12 @@ function resultOf(child: ChildProcess): Promise<ToolResult> {
 }
 
 /** Runs it and throws `network.setup_failed` unless it succeeds. `what` completes "could not …". */
-async function mustRunIn(namespace: NetNamespace, tool: Tool, what: string, signal: AbortSignal): Promise<void> {
+async function mustRunIn(
+  namespace: NetNamespace,
+  tool: Tool,
+  what: string,
+  signal: AbortSignal,
+): Promise<void> {
   const { exitCode, stderr } = await runIn(namespace, tool, signal);
   if (exitCode === 0) return;
   throw new Fault("network.setup_failed", `This host could not ${what}.`, {

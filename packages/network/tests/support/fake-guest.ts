@@ -4,7 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { createNetNamespace, inNetNamespace, unpinNetNamespace, type NetNamespace } from "@serai/linux/net-namespace";
+import {
+  createNetNamespace,
+  inNetNamespace,
+  unpinNetNamespace,
+  type NetNamespace,
+} from "@serai/linux/net-namespace";
 import type { NetworkDriver } from "../../src/network-driver.ts";
 import type { NicAttachment } from "@serai/model/network";
 import { signal } from "./own-host.ts";
@@ -28,7 +33,9 @@ export async function startGuest(driver: NetworkDriver, attachment: NicAttachmen
   const pin = join(directory, "namespace");
   const namespace = createNetNamespace(pin);
   const relay = inNetNamespace(namespace, () =>
-    spawn(process.execPath, [join(import.meta.dirname, "relay.ts")], { stdio: ["ignore", "pipe", "inherit", plugged.fd] }),
+    spawn(process.execPath, [join(import.meta.dirname, "relay.ts")], {
+      stdio: ["ignore", "pipe", "inherit", plugged.fd],
+    }),
   );
   plugged.close();
   await once(relay.stdout as NodeJS.ReadableStream, "data");
@@ -49,11 +56,14 @@ export async function startGuest(driver: NetworkDriver, attachment: NicAttachmen
     process: relay,
     sh,
     start(line) {
-      const child = inNetNamespace(namespace, () => spawn("sh", ["-c", line], { stdio: "ignore", detached: true }));
+      const child = inNetNamespace(namespace, () =>
+        spawn("sh", ["-c", line], { stdio: "ignore", detached: true }),
+      );
       children.push(child);
       return child;
     },
-    dhcp: (tries = 10) => must(`busybox udhcpc -i eth0 -n -q -t ${tries} -T 1 -s ${join(import.meta.dirname, "udhcpc.sh")} 2>&1`),
+    dhcp: (tries = 10) =>
+      must(`busybox udhcpc -i eth0 -n -q -t ${tries} -T 1 -s ${join(import.meta.dirname, "udhcpc.sh")} 2>&1`),
     setAddress(address, gateway) {
       must(`ip addr add ${address} dev eth0`);
       if (gateway !== undefined) must(`ip route add default via ${gateway}`);

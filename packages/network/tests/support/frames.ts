@@ -30,7 +30,12 @@ export function receive(nic: PluggedNic): Buffer[] {
 /** Collects until a frame holds `marker`; all that came up to then. Frames stay in order, so what was sent before came before. */
 export async function receiveUntil(nic: PluggedNic, marker: string): Promise<Buffer[]> {
   const frames: Buffer[] = [];
-  const deadline = { ms: 5_000, everyMs: 5, code: "network.setup_failed", message: `no frame with ${marker} came` } as const;
+  const deadline = {
+    ms: 5_000,
+    everyMs: 5,
+    code: "network.setup_failed",
+    message: `no frame with ${marker} came`,
+  } as const;
   return poll(deadline, signal(), () => {
     frames.push(...receive(nic));
     return frames.some((frame) => frame.includes(marker)) ? frames : undefined;
@@ -42,13 +47,29 @@ export type Ethernet = { from: string; to?: string };
 export const ethernet = ({ from, to = broadcast }: Ethernet, type: number, payload: Buffer): Buffer =>
   Buffer.concat([mac(to), mac(from), u16(type), payload]);
 
-export type Arp = { operation: "request" | "reply"; mac: string; ip: string; targetIp: string; targetMac?: string };
+export type Arp = {
+  operation: "request" | "reply";
+  mac: string;
+  ip: string;
+  targetIp: string;
+  targetMac?: string;
+};
 
-export const arp = (link: Ethernet, { operation, mac: sender, ip, targetIp, targetMac = "00:00:00:00:00:00" }: Arp): Buffer =>
-  ethernet(link, 0x0806, Buffer.concat([
-    Buffer.from([0, 1, 8, 0, 6, 4, 0, operation === "request" ? 1 : 2]),
-    mac(sender), address(ip), mac(targetMac), address(targetIp),
-  ]));
+export const arp = (
+  link: Ethernet,
+  { operation, mac: sender, ip, targetIp, targetMac = "00:00:00:00:00:00" }: Arp,
+): Buffer =>
+  ethernet(
+    link,
+    0x0806,
+    Buffer.concat([
+      Buffer.from([0, 1, 8, 0, 6, 4, 0, operation === "request" ? 1 : 2]),
+      mac(sender),
+      address(ip),
+      mac(targetMac),
+      address(targetIp),
+    ]),
+  );
 
 export type Datagram = { ip: string; to: string; sourcePort?: number; port?: number; text: string };
 
@@ -56,12 +77,20 @@ export type Datagram = { ip: string; to: string; sourcePort?: number; port?: num
 export function udp(link: Ethernet, { ip, to, sourcePort = 1111, port = 2222, text }: Datagram): Buffer {
   const payload = Buffer.from(text);
   const segment = Buffer.concat([u16(sourcePort), u16(port), u16(8 + payload.length), u16(0), payload]);
-  return ip.includes(":") ? ip6(link, { ip, to, next: 17, payload: segment }) : ip4(link, { ip, to, payload: segment });
+  return ip.includes(":")
+    ? ip6(link, { ip, to, next: 17, payload: segment })
+    : ip4(link, { ip, to, payload: segment });
 }
 
 function ip4(link: Ethernet, { ip, to, payload }: { ip: string; to: string; payload: Buffer }): Buffer {
   const header = Buffer.concat([
-    Buffer.from([0x45, 0]), u16(20 + payload.length), u16(1), u16(0), Buffer.from([64, 17, 0, 0]), address(ip), address(to),
+    Buffer.from([0x45, 0]),
+    u16(20 + payload.length),
+    u16(1),
+    u16(0),
+    Buffer.from([64, 17, 0, 0]),
+    address(ip),
+    address(to),
   ]);
   header.writeUInt16BE(checksum(header), 10);
   return ethernet(link, 0x0800, Buffer.concat([header, payload]));
@@ -71,13 +100,21 @@ export type Packet6 = { ip: string; to: string; next: number; payload: Buffer };
 
 export function ip6(link: Ethernet, { ip, to, next, payload }: Packet6): Buffer {
   const body = next === 17 || next === 58 ? withChecksum({ ip, to, next, payload }) : payload;
-  const header = Buffer.concat([Buffer.from([0x60, 0, 0, 0]), u16(body.length), Buffer.from([next, 255]), address(ip), address(to)]);
+  const header = Buffer.concat([
+    Buffer.from([0x60, 0, 0, 0]),
+    u16(body.length),
+    Buffer.from([next, 255]),
+    address(ip),
+    address(to),
+  ]);
   return ethernet(link, 0x86dd, Buffer.concat([header, body]));
 }
 
 /** ICMPv6 message: type, and what follows the checksum. */
-export const icmp6 = (link: Ethernet, { ip, to, type, rest }: { ip: string; to: string; type: number; rest: Buffer }): Buffer =>
-  ip6(link, { ip, to, next: 58, payload: Buffer.concat([Buffer.from([type, 0, 0, 0]), rest]) });
+export const icmp6 = (
+  link: Ethernet,
+  { ip, to, type, rest }: { ip: string; to: string; type: number; rest: Buffer },
+): Buffer => ip6(link, { ip, to, next: 58, payload: Buffer.concat([Buffer.from([type, 0, 0, 0]), rest]) });
 
 /** The rest of a neighbour solicitation or advertisement; the text makes the frame findable. */
 export const target = (ip: string, text: string, flags = 0): Buffer =>
@@ -96,7 +133,13 @@ function withChecksum({ ip, to, next, payload }: Packet6): Buffer {
   const copy = Buffer.from(payload);
   const at = next === 17 ? 6 : 2;
   copy.writeUInt16BE(0, at);
-  const pseudo = Buffer.concat([address(ip), address(to), u16(0), u16(copy.length), Buffer.from([0, 0, 0, next])]);
+  const pseudo = Buffer.concat([
+    address(ip),
+    address(to),
+    u16(0),
+    u16(copy.length),
+    Buffer.from([0, 0, 0, next]),
+  ]);
   copy.writeUInt16BE(checksum(Buffer.concat([pseudo, copy])), at);
   return copy;
 }

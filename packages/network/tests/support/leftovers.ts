@@ -4,7 +4,9 @@ import { run } from "./own-host.ts";
 /** Everything that a driver with this state directory has on the host: files, pins, processes, interfaces, rules. */
 export function leftovers(stateDirectory: string): string[] {
   const files = existsSync(stateDirectory) ? readdirSync(stateDirectory) : [];
-  const pins = readFileSync("/proc/self/mountinfo", "utf8").split("\n").filter((line) => line.includes(stateDirectory));
+  const pins = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(stateDirectory));
   const processes = readdirSync("/proc").filter((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
@@ -14,7 +16,11 @@ export function leftovers(stateDirectory: string): string[] {
       return false; // it ended
     }
   });
-  const links = run("ip -br link").split("\n").filter((line) => line.startsWith("sn"));
-  const tables = run("nft list tables").split("\n").filter((line) => line.includes("serai"));
+  const links = run("ip -br link")
+    .split("\n")
+    .filter((line) => line.startsWith("sn"));
+  const tables = run("nft list tables")
+    .split("\n")
+    .filter((line) => line.includes("serai"));
   return [...files, ...pins, ...processes, ...links, ...tables];
 }

@@ -23,7 +23,12 @@ export function openOutside(): Outside {
   run("ip -6 addr add 2001:db8::1/64 dev wan0 nodad");
   run("ip link set wan0 up");
   const inside = (command: string) => inNetNamespace(namespace, () => run(command));
-  for (const line of ["link set lo up", "addr add 203.0.113.2/24 dev eth0", "-6 addr add 2001:db8::2/64 dev eth0 nodad", "link set eth0 up"])
+  for (const line of [
+    "link set lo up",
+    "addr add 203.0.113.2/24 dev eth0",
+    "-6 addr add 2001:db8::2/64 dev eth0 nodad",
+    "link set eth0 up",
+  ])
     inside(`ip ${line}`);
   writeFileSync(join(directory, "index.html"), "hello from the outside\n");
   return {
