@@ -6,6 +6,7 @@ import { timestamp } from "@serai/kit/clock";
 import { errorChain, Fault } from "@serai/kit/fault";
 import { probeAccelerator } from "@serai/hypervisor/accelerator/probe";
 import { execInVm } from "@serai/hypervisor/exec-in-vm";
+import { findJail, type FoundJail } from "@serai/hypervisor/jail/jail";
 import { findQemu, type QemuInfo } from "@serai/hypervisor/qemu-info";
 import { openVmDriver, type VmDriver } from "@serai/hypervisor/vm-driver";
 import type { HostReport, HostUsage } from "@serai/model/host";
@@ -56,12 +57,12 @@ export async function createHostAgent(config: HostAgentConfig, signal: AbortSign
   };
   // Other users may pass through, to reach the one directory that is theirs, but not look around.
   for (const path of [config.directory, ...Object.values(directories)]) await mkdir(path, { recursive: true, mode: 0o711 });
-  const qemu = await findQemu({ cacheDir: directories.cache }, signal);
+  const [qemu, jail] = await Promise.all([findQemu({ cacheDir: directories.cache }, signal), findJail(signal)]);
   const accelerator = await probeAccelerator(
     { qemuPath: qemu.path, qemuVersion: qemu.version, kernelRelease: qemu.kernelRelease, cacheDir: directories.cache },
     signal,
   );
-  const host = new OpenHost(config, directories, { qemu, accelerator, users: await openVmUsers(directories.volumes, config.isPrivileged) });
+  const host = new OpenHost(config, directories, { qemu, jail, accelerator, users: await openVmUsers(directories.volumes, config.isPrivileged) });
   await host.adopt(signal);
   return host;
 }
@@ -69,6 +70,7 @@ export async function createHostAgent(config: HostAgentConfig, signal: AbortSign
 type Directories = { vms: string; volumes: string; images: string; cache: string };
 type Means = {
   qemu: QemuInfo;
+  jail: FoundJail;
   accelerator: { kind: "kvm" | "tcg"; reason: string };
   users: Awaited<ReturnType<typeof openVmUsers>>;
 };
@@ -110,8 +112,8 @@ class OpenHost implements HostAgent {
 
   describe(signal: AbortSignal): Promise<HostReport> {
     const { hostId, seraiVersion, isPrivileged } = this.#config;
-    const { qemu, accelerator } = this.#means;
-    return describeHost({ hostId, seraiVersion, isPrivileged, startedAt: this.#startedAt, qemu, accelerator, pool: this.#pool, poolPath: this.#directories.volumes }, signal);
+    const { qemu, accelerator, jail } = this.#means;
+    return describeHost({ hostId, seraiVersion, isPrivileged, startedAt: this.#startedAt, qemu, accelerator, jail, pool: this.#pool, poolPath: this.#directories.volumes }, signal);
   }
 
   async look(vm: string, signal: AbortSignal): Promise<VmSighting> {
@@ -330,7 +332,7 @@ class OpenHost implements HostAgent {
   }
 
   async #openDriver(vm: string, signal: AbortSignal): Promise<VmDriver> {
-    const { qemu, accelerator } = this.#means;
+    const { qemu, accelerator, jail } = this.#means;
     const owner = this.#owner(vm);
     const driver = await openVmDriver(
       {
@@ -338,6 +340,7 @@ class OpenHost implements HostAgent {
         qemu: { path: qemu.path, version: qemu.version },
         accelerator: accelerator.kind,
         ...owner,
+        ...(jail.jail !== undefined && { jail: jail.jail }),
         ...(qemu.firmware !== undefined && { firmware: qemu.firmware }),
         logger: this.#config.logger,
         onChange: (sighting) => {

@@ -1,5 +1,6 @@
 import { access, constants } from "node:fs/promises";
 import { availableParallelism, cpus, freemem, hostname, release, totalmem } from "node:os";
+import type { FoundJail } from "@serai/hypervisor/jail/jail";
 import type { QemuInfo } from "@serai/hypervisor/qemu-info";
 import type { VmDriver } from "@serai/hypervisor/vm-driver";
 import type { HostReport, HostUsage } from "@serai/model/host";
@@ -12,6 +13,7 @@ type Known = {
   startedAt: string;
   qemu: QemuInfo;
   accelerator: { kind: "kvm" | "tcg"; reason: string };
+  jail: FoundJail;
   pool: Pool;
   poolPath: string;
 };
@@ -45,6 +47,7 @@ export async function describeHost(known: Known, signal: AbortSignal): Promise<H
         isAvailable: known.isPrivileged,
         note: known.isPrivileged ? "each QEMU runs as a user of its own" : "needs root; all QEMUs run as your user",
       },
+      { name: "jail", isAvailable: known.jail.jail !== undefined, note: known.jail.note },
       await tunFeature(),
     ],
     startedAt: known.startedAt,

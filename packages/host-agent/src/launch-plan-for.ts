@@ -41,7 +41,15 @@ export async function launchPlanFor(record: VmRecord, { pool, images }: Stores, 
         ? contentOf(disk, base, images)
         : pool.locate(record.id, disk.name);
     const { path, format } = location;
-    disks.push({ name: disk.name, bus: disk.bus, isReadOnly: disk.isReadOnly, path, format });
+    const below = base === undefined ? undefined : contentOf(disk, base, images).path;
+    disks.push({
+      name: disk.name,
+      bus: disk.bus,
+      isReadOnly: disk.isReadOnly,
+      path,
+      format,
+      ...(below !== undefined && below !== path && { backing: [below] }),
+    });
   }
   const kernel = await kernelOf(record, images, signal);
   return {

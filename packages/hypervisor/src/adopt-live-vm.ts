@@ -1,14 +1,37 @@
+import { poll } from "@serai/kit/deadline";
 import { isAlive, waitForExit, type ProcessIdentity } from "@serai/linux/process-identity";
 import { qemuName } from "./argv/machine.ts";
 import type { LiveVm } from "./live-vm.ts";
+import { findProcessByToken } from "./process/find-by-token.ts";
+import { nestingOf } from "./process/process-tree.ts";
 import { takeTicket } from "./process/ticket.ts";
 import { bringUp } from "./start-live-vm.ts";
 import { readSuspended } from "./suspend/suspended-state.ts";
 
 /** The process of a recorded run, if it is still there. */
-export function findRecordedProcess({ record, directory }: LiveVm): ProcessIdentity | undefined {
+export async function findRecordedProcess(
+  { record, directory }: LiveVm,
+  signal: AbortSignal,
+): Promise<ProcessIdentity | undefined> {
   if (record.process !== undefined) return isAlive(record.process) ? record.process : undefined;
-  return takeTicket(directory.ticket(record.token), qemuName(record.plan.vm, record.token));
+  const token = qemuName(record.plan.vm, record.token);
+  const found = takeTicket(directory.ticket(record.token), token);
+  return found === undefined || !record.isJailed ? found : waitUntilJailed(token, signal);
+}
+
+/** What was found may be what is about to make the jail: QEMU is, or will be, the process in it. */
+async function waitUntilJailed(token: string, signal: AbortSignal): Promise<ProcessIdentity | undefined> {
+  const deadline = {
+    ms: 20_000,
+    everyMs: 5,
+    code: "vm.start_failed",
+    message: "A launch of an earlier daemon does not go on.",
+  } as const;
+  const { found } = await poll(deadline, signal, () => {
+    const found = findProcessByToken(token);
+    return found === undefined || nestingOf(found.pid) > 0 ? { found } : undefined;
+  });
+  return found;
 }
 
 /**

@@ -6,6 +6,8 @@ export type PlannedDisk = {
   path: string;
   format: "qcow2" | "raw";
   isReadOnly: boolean;
+  /** The files below this one, in case it is an overlay: QEMU sees no others. */
+  backing?: string[];
 };
 
 /** Everything a launch needs; made by the host agent from intent and storage. Paths are the host's own. */

@@ -1,12 +1,14 @@
+import type { Socket } from "node:net";
+import { withDeadline } from "@serai/kit/deadline";
 import type { Logger } from "@serai/kit/logger";
 import type { VmTrouble } from "@serai/model/vm";
 import { openAgentSession, type AgentSession } from "@serai/qmp/agent-session";
-import { connectUnix } from "@serai/qmp/connect-unix";
 import type { QmpEvent } from "@serai/qmp/qmp-types";
 import { openQmpSession, type QmpSession } from "@serai/qmp/session";
 import { AgentWatch, defaultAgentTiming, type AgentTiming } from "./agent-watch.ts";
 import { agentPort } from "./argv/agent.ts";
 import { qemuName } from "./argv/machine.ts";
+import { connectToQemu } from "./process/connect-to-qemu.ts";
 import { lastWords } from "./process/last-words.ts";
 import type { QemuProcess } from "./process/qemu-process.ts";
 import { writeRun, type RunRecord } from "./run-record.ts";
@@ -119,12 +121,18 @@ export class LiveVm {
   /** Connects to monitor and serial port; the guest may be running already. */
   async connect(signal: AbortSignal): Promise<void> {
     try {
+      const openTimeoutMs = this.#input.monitorOpenMs ?? monitorOpenMs;
+      const deadline = {
+        ms: openTimeoutMs,
+        code: "qmp.timeout",
+        message: "QEMU did not open its monitor in time.",
+      } as const;
       this.#session = await openQmpSession(
         {
-          socketPath: this.directory.monitor,
+          socket: await withDeadline(deadline, signal, (inner) => this.dial(this.directory.monitor, inner)),
           stderrTail: () => lastWords(this.directory.log),
           onEvent: (event) => this.#hear(event),
-          openTimeoutMs: this.#input.monitorOpenMs ?? monitorOpenMs,
+          openTimeoutMs,
         },
         signal,
       );
@@ -140,11 +148,14 @@ export class LiveVm {
     const { directory, record } = this;
     this.#logWatch = watchLog(directory.log, logLimitBytes);
     const history = record.phase === "up" ? readLogTail(directory.serialLog, historyBytes) : Buffer.alloc(0);
-    this.#serial = new SerialHub(await connectUnix(directory.serial, signal), history, (count) =>
+    this.#serial = new SerialHub(await this.dial(directory.serial, signal), history, (count) =>
       this.#countSerial(count),
     );
     if (record.plan.spec.hasAgent) {
-      this.#agent = openAgentSession({ socketPath: directory.agent });
+      this.#agent = openAgentSession({
+        socketPath: directory.agent,
+        connect: (socketPath, inner) => this.dial(socketPath, inner),
+      });
       this.#watch = new AgentWatch({
         agent: this.#agent,
         timing: { ...defaultAgentTiming, ...this.#input.agentTiming },
@@ -152,6 +163,12 @@ export class LiveVm {
         onHang: () => this.#noteTrouble("guest_hang"),
       });
     }
+  }
+
+  /** Connects to one of QEMU's sockets, and to nobody else. */
+  dial(socketPath: string, signal: AbortSignal): Promise<Socket> {
+    if (this.#process === undefined) throw new Error("there is no QEMU to connect to");
+    return connectToQemu(socketPath, this.#process, signal);
   }
 
   /** True if whoever answers on the monitor is the QEMU of our record. */

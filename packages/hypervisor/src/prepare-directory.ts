@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, constants, copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
+import { chmodSync, constants, copyFileSync, existsSync, lchownSync, mkdirSync, rmSync } from "node:fs";
 import { Fault } from "@serai/kit/fault";
 import type { LaunchPlan } from "./launch-plan.ts";
 import { startLog } from "./serial/log-file.ts";
@@ -25,8 +25,9 @@ export function prepareDirectory(directory: VmDirectory, plan: LaunchPlan, confi
   startLog(directory.serialLog);
 }
 
+/** Never what a link points to: QEMU may have put one in the place of what we made a moment ago. */
 export function giveToQemu(file: string, { uid, gid }: VmDriverConfig): void {
-  if (uid !== undefined && gid !== undefined) chownSync(file, uid, gid);
+  if (uid !== undefined && gid !== undefined) lchownSync(file, uid, gid);
 }
 
 export function removeSockets(directory: VmDirectory): void {

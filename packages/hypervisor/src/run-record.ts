@@ -19,7 +19,10 @@ export type RunRecord = {
   accelerator: "kvm" | "tcg";
   qemuVersion: string;
   bootId: string;
+  /** QEMU's own; in a jail it is known once QEMU's monitor has answered. */
   process?: ProcessIdentity;
+  /** What was started is QEMU's parent, not QEMU. */
+  isJailed?: true;
   startedAt?: string;
   resetCount: number;
   /** The guest was asked to shut down. */

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { rmSync, statSync } from "node:fs";
 import { errorChain, Fault, isFault } from "@serai/kit/fault";
+import { bubblewrapArgv } from "@serai/linux/bubblewrap";
 import { bootId } from "@serai/linux/process-identity";
 import { qemuArgv } from "./argv/qemu-argv.ts";
 import { launcherArgv, type LaunchUser } from "./jail/launcher-argv.ts";
+import { qemuSandbox } from "./jail/qemu-sandbox.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import type { LiveVm } from "./live-vm.ts";
 import { lastWords } from "./process/last-words.ts";
@@ -30,6 +32,7 @@ export function newRun(
     bootId: bootId(),
     resetCount: plan.resetCount,
     ...(oomKillsBefore !== undefined && { oomKillsBefore }),
+    ...(config.jail !== undefined && { isJailed: true }),
   };
 }
 
@@ -50,17 +53,19 @@ export async function startLiveVm(
     argv: launchArgv(live, config),
     cwd: directory.qemu,
     log: directory.log,
+    isJailed: record.isJailed === true,
   }).catch((error: unknown) => {
     throw startFailed(lastWords(directory.log) || "its program did not run", error);
   });
   live.process = process;
   onProcess(process);
-  live.save({ process: process.identity });
+  if (!record.isJailed) live.save({ process: process.identity });
   const gone = new AbortController();
   void process.ended.then(() => gone.abort(new Error("QEMU ended")));
   const patience = AbortSignal.any([signal, gone.signal]);
   try {
     await live.connect(patience);
+    if (record.isJailed) live.save({ process: process.identity });
     if (isRestoring) await restore(live, patience);
     await bringUp(live, patience);
   } catch (error) {
@@ -86,6 +91,7 @@ async function restore(live: LiveVm, signal: AbortSignal): Promise<void> {
   const { directory } = live;
   await loadMemory(
     { session: live.session, socketPath: directory.migration, file: directory.suspendedState },
+    (socketPath, inner) => live.dial(socketPath, inner),
     signal,
   );
   useUpSuspended(directory);
@@ -111,11 +117,19 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
     isIncoming: record.phase === "restoring",
   });
   const user = launchUser(config);
+  const sandbox = qemuSandbox({
+    plan,
+    directory,
+    qemuPath: config.qemu.path,
+    accelerator: config.accelerator,
+    ...(uefiCode !== undefined && { uefiCode }),
+  });
   return launcherArgv({
     command: [config.qemu.path, ...arguments_],
     ticket: directory.ticket(token),
     cgroupProcsFiles: config.cgroup?.procsFiles() ?? [],
     ...(user !== undefined && { user }),
+    ...(config.jail !== undefined && { jail: bubblewrapArgv(config.jail.bubblewrap, sandbox) }),
   });
 }
 

@@ -4,7 +4,10 @@ import type { VmUsage } from "@serai/model/host";
 import type { VmSighting } from "@serai/model/vm";
 import type { AgentSession } from "@serai/qmp/agent-session";
 import type { AgentTiming } from "./agent-watch.ts";
+import type { Jail } from "./jail/jail.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
+import type { LiveVm } from "./live-vm.ts";
+import type { SavedMemory } from "./snapshot/use-saved-memory.ts";
 
 export type VmDriverConfig = {
   /** The VM's own directory, named after the VM; made at the first launch. */
@@ -14,6 +17,8 @@ export type VmDriverConfig = {
   /** Who QEMU runs as, where the daemon may choose: both or neither. */
   uid?: number;
   gid?: number;
+  /** Without one QEMU sees the host's files, processes and networks. */
+  jail?: Jail;
   firmware?: { uefiCode: string; uefiVars: string };
   /** The VM's resource groups, made before each launch. */
   cgroup?: { procsFiles(): string[]; oomKills(): number | undefined };

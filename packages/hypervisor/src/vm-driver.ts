@@ -1,5 +1,4 @@
 import { rmSync } from "node:fs";
-import net from "node:net";
 import path from "node:path";
 import type { Duplex } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
@@ -77,7 +76,7 @@ class Driver implements VmDriver {
       return this.#clean();
     }
     const live = this.#createLive(record);
-    const identity = record.bootId === bootId() ? findRecordedProcess(live) : undefined;
+    const identity = record.bootId === bootId() ? await findRecordedProcess(live, signal) : undefined;
     if (identity === undefined) {
       const corpse = record.process && readExitStatus(record.process);
       return this.#conclude(live, corpse, false);
@@ -225,9 +224,7 @@ class Driver implements VmDriver {
       return live.serial.open(signal);
     }
     this.#needDisplay(live.record);
-    const socket = net.connect({ path: this.#directory.vnc, signal });
-    await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
-    return socket;
+    return live.dial(this.#directory.vnc, signal);
   }
 
   async usage(): Promise<VmUsage | undefined> {

@@ -7,7 +7,7 @@ import { isFault } from "@serai/kit/fault";
 import { libc } from "@serai/linux/libc";
 import { identifyProcess } from "@serai/linux/process-identity";
 import type { RunRecord } from "../src/run-record.ts";
-import { DriverFixture, eventually, exists, isRunning, patience } from "./fixture.ts";
+import { crash, DriverFixture, eventually, exists, isRunning, patience } from "./fixture.ts";
 
 async function editRun(world: DriverFixture, edit: (record: RunRecord) => void): Promise<void> {
   const file = join(world.directory, "run.json");
@@ -235,7 +235,7 @@ test("a QEMU whose connections break is unknown until it is back in touch, and n
   await world.until("touch", ({ state }) => state === "running");
 
   assert.equal(driver.sighting().pid, pid);
-  process.kill(pid ?? 0, "SIGSEGV");
+  crash(pid ?? 0);
   const ended = await world.until("the end", ({ state }) => state === "absent");
   assert.equal(ended.exit?.cause, "process_crash", "the kernel still tells us how our child ended");
 });

@@ -1,14 +1,14 @@
 /* A daemon that launches, suspends and restores one VM for ever, until somebody kills it. Run by a test, with the directory as argument. */
 import { createLogger } from "@serai/kit/logger";
-import { openVmDriver } from "../src/vm-driver.ts";
+import { openVmDriver, type VmDriverConfig } from "../src/vm-driver.ts";
 import type { LaunchPlan } from "../src/launch-plan.ts";
 
-const [directory = "", planText = "{}", qemuText = "{}", verb = ""] = process.argv.slice(2);
+const [directory = "", planText = "{}", meansText = "{}", verb = ""] = process.argv.slice(2);
 const { signal } = new AbortController();
 const driver = await openVmDriver(
   {
     directory,
-    qemu: JSON.parse(qemuText) as { path: string; version: string },
+    ...(JSON.parse(meansText) as Pick<VmDriverConfig, "qemu" | "jail">),
     accelerator: "tcg",
     logger: createLogger("test", "silent"),
     onChange: () => {},

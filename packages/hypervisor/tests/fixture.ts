@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync, writeSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import type { VmSighting } from "@serai/model/vm";
 import type { CompleteVmSpec } from "@serai/model/vm-spec";
 import { waitForExit } from "@serai/linux/process-identity";
 import { findProcessByToken } from "../src/process/find-by-token.ts";
+import { findJail } from "../src/jail/jail.ts";
 import type { LaunchPlan } from "../src/launch-plan.ts";
 import { findQemu } from "../src/qemu-info.ts";
 import { openVmDriver, type VmDriver, type VmDriverConfig } from "../src/vm-driver.ts";
@@ -57,7 +58,8 @@ export class DriverFixture implements AsyncDisposable {
     await mkdir(root);
     for (const folder of [base, root]) await chmod(folder, 0o711); // a VM's own user passes through
     const { path, version } = await findQemu({ cacheDir: join(base, "cache") }, patience());
-    return new DriverFixture(root, { qemu: { path, version }, ...overrides });
+    const { jail } = await findJail(patience());
+    return new DriverFixture(root, { qemu: { path, version }, ...(jail && { jail }), ...overrides });
   }
 
   get directory(): string {
@@ -137,6 +139,23 @@ export async function argumentsOf(pid: number): Promise<string> {
 /** True while the process exists and has not ended. */
 export async function isRunning(pid: number): Promise<boolean> {
   return (await argumentsOf(pid)) !== "";
+}
+
+/**
+ * Makes a process crash by its own doing, as a bug would: the C library's code is no code any more. A signal from
+ * outside would not do, because the first process of a namespace is deaf to most.
+ */
+export function crash(pid: number): void {
+  const maps = readFileSync(`/proc/${pid}/maps`, "latin1");
+  const [, from = "", to = ""] = /^(\w+)-(\w+) r-xp .*\/libc\.so\.6$/m.exec(maps) ?? [];
+  const start = Number.parseInt(from, 16);
+  const memory = openSync(`/proc/${pid}/mem`, "r+");
+  try {
+    const noCode = Buffer.alloc(Number.parseInt(to, 16) - start, Buffer.of(0x0f, 0x0b)); // ud2
+    writeSync(memory, noCode, 0, noCode.length, start);
+  } finally {
+    closeSync(memory);
+  }
 }
 
 export function eventually<T>(what: string, look: () => Promise<T | undefined> | T | undefined): Promise<T> {

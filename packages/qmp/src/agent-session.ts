@@ -14,7 +14,11 @@ const callLimitBytes = 64 * 1024 * 1024;
 const resyncEveryMs = 1_000;
 const delimiter = 0xff;
 
-export type AgentSessionOptions = { socketPath: string };
+export type AgentSessionOptions = {
+  socketPath: string;
+  /** Instead of the plain way: for who wants to be sure of who answers. */
+  connect?: (socketPath: string, signal: AbortSignal) => Promise<Socket>;
+};
 
 /** A conversation with the agent in one guest. Outlives guest resets and agent restarts. */
 export type AgentSession = AsyncDisposable & {
@@ -35,7 +39,7 @@ export type AgentSession = AsyncDisposable & {
 
 /** Connects at the first call, and again whenever the connection is lost. */
 export function openAgentSession(options: AgentSessionOptions): AgentSession {
-  return new Session(options.socketPath);
+  return new Session(options);
 }
 
 type Reader = { line: (line: Buffer) => void; fail: (reason: unknown) => void };
@@ -48,6 +52,7 @@ type Reader = { line: (line: Buffer) => void; fail: (reason: unknown) => void };
  */
 class Session implements AgentSession {
   readonly #socketPath: string;
+  readonly #dial: NonNullable<AgentSessionOptions["connect"]>;
   readonly #framer = new LineFramer(lineLimitBytes);
   #socket: Socket | undefined;
   #reader: Reader | undefined;
@@ -56,8 +61,9 @@ class Session implements AgentSession {
   #isDisposed = false;
   #lastTurn: Promise<void> = Promise.resolve();
 
-  constructor(socketPath: string) {
+  constructor({ socketPath, connect = connectUnix }: AgentSessionOptions) {
     this.#socketPath = socketPath;
+    this.#dial = connect;
   }
 
   call<K extends AgentCommandName>(
@@ -175,7 +181,7 @@ class Session implements AgentSession {
       code: "vm.agent_unavailable",
       message: "The VM has no agent channel to connect to.",
     } as const;
-    const socket = await withDeadline(deadline, signal, (inner) => connectUnix(this.#socketPath, inner));
+    const socket = await withDeadline(deadline, signal, (inner) => this.#dial(this.#socketPath, inner));
     if (this.#isDisposed) {
       socket.destroy();
       throw unavailable("The VM is no longer managed here.");

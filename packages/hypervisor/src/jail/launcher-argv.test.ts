@@ -42,7 +42,8 @@ test("a group that cannot be joined stops the launch", () => {
 test("a user of its own means no groups, no new rights and no capabilities", () => {
   const argv = launcherArgv({ command: ["qemu", "-S"], cgroupProcsFiles: [], user: { uid: 7, gid: 8 } });
 
-  assert.deepEqual(argv.slice(argv.indexOf("setpriv")), [
+  assert.deepEqual(argv.slice(argv.indexOf("prlimit")), [
+    ...["prlimit", "--nproc=1024", "--"],
     ...[
       "setpriv",
       "--reuid",

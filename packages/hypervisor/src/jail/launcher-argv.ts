@@ -9,12 +9,19 @@ export type LauncherInput = {
   cgroupProcsFiles: readonly string[];
   /** Who QEMU runs as; only root can choose. `groups` are the devices' that it must open. */
   user?: LaunchUser;
+  /** What goes before the command to lock it in. */
+  jail?: readonly string[];
 };
+
+/** Beyond what any guest makes QEMU use: threads per CPU and per request, and a file per disk and connection. */
+const mostProcesses = 1024;
+const mostFiles = 4096;
 
 /** The values come as arguments, never inside the script: the ticket, the number of cgroup files, these, the command. */
 const script = [
   "umask 0077",
   "ulimit -c 0",
+  `ulimit -n ${mostFiles} 2>/dev/null`, // refused where even less is allowed
   '[ -z "$1" ] || [ -e "$1" ] || exit 124',
   "left=$2; shift 2",
   'while [ "$left" -gt 0 ]; do echo 0 >"$1" || exit 125; shift; left=$((left - 1)); done',
@@ -22,7 +29,13 @@ const script = [
 ].join("\n");
 
 /** Wraps QEMU's command: own cgroups, no core dumps with guest memory in them, own user without any rights. */
-export function launcherArgv({ command, ticket, cgroupProcsFiles, user }: LauncherInput): string[] {
+export function launcherArgv({
+  command,
+  ticket,
+  cgroupProcsFiles,
+  user,
+  jail = [],
+}: LauncherInput): string[] {
   return [
     "/bin/sh",
     "-c",
@@ -32,12 +45,16 @@ export function launcherArgv({ command, ticket, cgroupProcsFiles, user }: Launch
     String(cgroupProcsFiles.length),
     ...cgroupProcsFiles,
     ...(user === undefined ? [] : dropRights(user)),
+    ...jail,
     ...command,
   ];
 }
 
 function dropRights({ uid, gid, groups = [] }: LaunchUser): string[] {
   return [
+    "prlimit",
+    `--nproc=${mostProcesses}`, // of this user, who has nothing else
+    "--",
     "setpriv",
     "--reuid",
     String(uid),

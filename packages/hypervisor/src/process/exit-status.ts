@@ -18,6 +18,16 @@ export function readExitStatus({ pid, startTicks }: ProcessIdentity): ExitStatus
   const status = Number(fields[49]);
   const number = status & 0x7f;
   if (number === 0) return { code: status >> 8, signal: undefined };
+  return { code: undefined, signal: nameOf(number) };
+}
+
+/** Bubblewrap ends as the program in it does; one that died of a signal gives 128 and the signal's number. */
+export function statusOfJailed(code: number | null, signal: string | null): ExitStatus {
+  if (code === null || code <= 128) return { code: code ?? undefined, signal: signal ?? undefined };
+  return { code: undefined, signal: nameOf(code - 128) };
+}
+
+function nameOf(number: number): string {
   const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
-  return { code: undefined, signal: name ?? `signal ${number}` };
+  return name ?? `signal ${number}`;
 }

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, constants, openSync } from "node:fs";
 import { errorChain } from "@serai/kit/fault";
 import {
@@ -8,16 +8,20 @@ import {
   waitForExit,
   type ProcessIdentity,
 } from "@serai/linux/process-identity";
-import { readExitStatus, type ExitStatus } from "./exit-status.ts";
+import { readExitStatus, statusOfJailed, type ExitStatus } from "./exit-status.ts";
+import { parentOf } from "./process-tree.ts";
 
 /** One QEMU process, our child or not. */
 export type QemuProcess = {
+  /** In a jail, whoever starts QEMU, until QEMU was recognized. */
   readonly identity: ProcessIdentity;
   /** The kernel tells us how a child ended, and nobody how another one did. */
   readonly isChild: boolean;
   /** Resolves once the process is gone; with undefined when nobody could see how it ended. Never rejects. */
   readonly ended: Promise<ExitStatus | undefined>;
   kill(): void;
+  /** True if this is QEMU's pid, and no other process's. */
+  recognizes(pid: number): boolean;
 };
 
 const safePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -30,10 +34,12 @@ export function spawnQemu({
   argv,
   cwd,
   log,
+  isJailed,
 }: {
   argv: readonly string[];
   cwd: string;
   log: string;
+  isJailed: boolean;
 }): Promise<QemuProcess> {
   const [program, ...args] = argv;
   if (program === undefined) throw new Error("there is no program to start");
@@ -49,18 +55,65 @@ export function spawnQemu({
       stdio: ["ignore", logFd, logFd],
       env: { PATH: safePath },
     });
-    const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
-    child.once("exit", (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
     child.unref();
-    return new Promise((resolveStarted, reject) => {
+    return new Promise((resolve, reject) => {
       child.once("error", (error) => reject(new Error(`could not run ${program}: ${errorChain(error)}`)));
       if (child.pid === undefined) return; // the error follows
       const identity = identifyProcess(child.pid);
       if (identity === undefined) return reject(new Error(`${program} ended at once`));
-      resolveStarted({ identity, isChild: true, ended, kill: () => void child.kill("SIGKILL") });
+      resolve(isJailed ? jailedChild(child, identity) : plainChild(child, identity));
     });
   } finally {
     closeSync(logFd);
+  }
+}
+
+function plainChild(child: ChildProcess, identity: ProcessIdentity): QemuProcess {
+  const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
+  child.once("exit", (code, signal) => resolve({ code: code ?? undefined, signal: signal ?? undefined }));
+  return {
+    identity,
+    isChild: true,
+    ended,
+    kill: () => void child.kill("SIGKILL"),
+    recognizes: (pid) => pid === identity.pid,
+  };
+}
+
+/** QEMU is our child's child: bubblewrap waits for it, and ends as it ended. */
+function jailedChild(child: ChildProcess, launcher: ProcessIdentity): QemuProcess {
+  const { promise: ended, resolve } = Promise.withResolvers<ExitStatus | undefined>();
+  let qemu: ProcessIdentity | undefined;
+  child.once("exit", (code, signal) => {
+    const status = statusOfJailed(code, signal);
+    if (qemu === undefined || !isAlive(qemu)) return resolve(status);
+    // Somebody killed bubblewrap alone. QEMU holds its disks until its own end, which nobody is told.
+    const wait = new AbortController();
+    void waitForEnd(qemu, Promise.resolve(), wait.signal).then(() => resolve(status));
+  });
+  return {
+    get identity() {
+      return qemu ?? launcher;
+    },
+    isChild: true,
+    ended,
+    kill: () => {
+      if (qemu !== undefined) killProcess(qemu, "SIGKILL");
+      // All of the launch, whatever it has come to: they are one process group.
+      if (child.exitCode === null && child.signalCode === null) killGroup(launcher.pid);
+    },
+    recognizes: (pid) => {
+      if (qemu === undefined && parentOf(pid) === launcher.pid) qemu = identifyProcess(pid);
+      return pid === qemu?.pid;
+    },
+  };
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
@@ -79,7 +132,13 @@ export function adoptQemu(
   void waitForEnd(identity, outOfTouch, detached).then((status) => {
     if (!detached.aborted) resolve(status);
   });
-  return { identity, isChild: false, ended, kill: () => void killProcess(identity, "SIGKILL") };
+  return {
+    identity,
+    isChild: false,
+    ended,
+    kill: () => void killProcess(identity, "SIGKILL"),
+    recognizes: (pid) => pid === identity.pid,
+  };
 }
 
 async function waitForEnd(

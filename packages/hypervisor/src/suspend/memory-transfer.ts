@@ -2,7 +2,6 @@ import { createReadStream, createWriteStream, rmSync } from "node:fs";
 import net from "node:net";
 import { pipeline } from "node:stream/promises";
 import { Fault } from "@serai/kit/fault";
-import { connectUnix } from "@serai/qmp/connect-unix";
 import type { QmpEvent } from "@serai/qmp/qmp-types";
 import type { QmpSession } from "@serai/qmp/session";
 
@@ -17,48 +16,67 @@ export async function saveMemory(
   prepareSocket: () => void,
   signal: AbortSignal,
 ): Promise<void> {
+  await using receiver = await receiveMemory({ socketPath, file }, prepareSocket, signal);
+  await enableMigrationEvents(session, signal);
+  await session.execute("migrate-set-parameters", { "max-bandwidth": 10 * 1024 ** 3 }, {}, signal);
+  const outcome = migrationOutcome(session, signal);
+  outcome.catch(() => {}); // the refusal below says more
+  await session.execute("migrate", { uri: receiver.uri }, {}, signal);
+  // A full disk is told by our side, and QEMU only hears that nobody listens: the first reason is the better one.
+  await Promise.all([outcome, receiver.received]);
+}
+
+export type MemoryReceiver = AsyncDisposable & {
+  /** Where QEMU is to send to. */
+  readonly uri: string;
+  /** Resolves when QEMU has hung up and all is in the file. */
+  readonly received: Promise<void>;
+};
+
+/** Listens on a socket for what one QEMU sends, and writes it to a file. */
+export async function receiveMemory(
+  { socketPath, file }: Omit<Transfer, "session">,
+  prepareSocket: () => void,
+  signal: AbortSignal,
+): Promise<MemoryReceiver> {
   rmSync(socketPath, { force: true });
   const server = net.createServer();
-  try {
-    const received = Promise.withResolvers<void>();
-    received.promise.catch(() => {}); // awaited below, unless QEMU refuses first
-    server.once("connection", (socket) => {
-      pipeline(socket, createWriteStream(file, { mode: 0o600 }), { signal }).then(
-        received.resolve,
-        received.reject,
-      );
-    });
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(socketPath, resolve));
-    prepareSocket();
-    await enableMigrationEvents(session, signal);
-    await session.execute("migrate-set-parameters", { "max-bandwidth": 10 * 1024 ** 3 }, {}, signal);
-    const outcome = migrationOutcome(session, signal);
-    outcome.catch(() => {}); // the refusal below says more
-    await session.execute("migrate", { uri: `unix:${socketPath}` }, {}, signal);
-    // A full disk is told by our side, and QEMU only hears that nobody listens: the first reason is the better one.
-    await Promise.all([outcome, received.promise]);
-  } finally {
+  const { promise: received, resolve, reject } = Promise.withResolvers<void>();
+  received.catch(() => {}); // awaited by the caller, unless QEMU refuses first
+  server.once("connection", (socket) => {
+    pipeline(socket, createWriteStream(file, { mode: 0o600 }), { signal }).then(resolve, reject);
+  });
+  const close = async () => {
     server.close();
     rmSync(socketPath, { force: true });
+  };
+  try {
+    await new Promise<void>((done, fail) => server.once("error", fail).listen(socketPath, done));
+    prepareSocket();
+  } catch (error) {
+    await close();
+    throw error;
   }
+  return { uri: `unix:${socketPath}`, received, [Symbol.asyncDispose]: close };
 }
 
 /** Loads what {@link saveMemory} wrote into a QEMU that was started to wait for it. The guest does not run yet. */
 export async function loadMemory(
   { session, socketPath, file }: Transfer,
+  dial: (socketPath: string, signal: AbortSignal) => Promise<net.Socket>,
   signal: AbortSignal,
 ): Promise<void> {
   await enableMigrationEvents(session, signal);
   const outcome = migrationOutcome(session, signal);
   outcome.catch(() => {}); // the refusal below says more
   await session.execute("migrate-incoming", { uri: `unix:${socketPath}` }, {}, signal);
-  const socket = await connectUnix(socketPath, signal);
+  const socket = await dial(socketPath, signal);
   // QEMU hangs up as soon as it has read enough, which looks like an error here: its word is what counts.
   pipeline(createReadStream(file), socket, { signal }).catch(() => {});
   await outcome;
 }
 
-async function enableMigrationEvents(session: QmpSession, signal: AbortSignal): Promise<void> {
+export async function enableMigrationEvents(session: QmpSession, signal: AbortSignal): Promise<void> {
   await session.execute(
     "migrate-set-capabilities",
     { capabilities: [{ capability: "events", state: true }] },
@@ -68,7 +86,7 @@ async function enableMigrationEvents(session: QmpSession, signal: AbortSignal): 
 }
 
 /** Listens from now on; ends with the session, too. */
-function migrationOutcome(session: QmpSession, signal: AbortSignal): Promise<void> {
+export function migrationOutcome(session: QmpSession, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const hear = (event: QmpEvent) => {
     if (event.event !== "MIGRATION") return;
