@@ -33,9 +33,6 @@ export function parseCidr(text: string): Cidr | undefined {
   return parsed.value % sizeOf(cidr) === 0n ? cidr : undefined;
 }
 
-export const formatCidr = ({ family, first, prefix }: Cidr): string =>
-  `${formatAddress({ family, value: first })}/${prefix}`;
-
 /** How many addresses a subnet has. */
 export const sizeOf = ({ family, prefix }: Pick<Cidr, "family" | "prefix">): bigint =>
   1n << BigInt(bits[family] - prefix);

@@ -16,10 +16,6 @@ export type NetworkKind = Static<typeof NetworkKindSchema>;
 
 export const Address4Schema = Type.String({ pattern: "^[0-9.]{7,15}$", description: "an IPv4 address" });
 export const Address6Schema = Type.String({ pattern: "^[0-9a-f:]{2,39}$", description: "an IPv6 address" });
-export const AddressSchema = Type.String({
-  pattern: "^[0-9a-f.:]{2,39}$",
-  description: "an IPv4 or IPv6 address",
-});
 export const MacSchema = Type.String({
   pattern: "^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$",
   description: "a unicast MAC address",

@@ -6,8 +6,7 @@ export const bridgeName = "bridge0";
 export const uplinkName = "uplink0";
 export const overlayName = "overlay0";
 
-/** On the host's side all our interfaces begin so; the host's rules and the sweep know them by it. */
-export const hostPrefix = "sn";
+/** The host's side of each uplink; the host's rules know guests by it. */
 export const hostUplinkPattern = "snu*";
 
 export const networkIdPattern = /^net-([a-z0-9]{12})$/;
