@@ -116,7 +116,7 @@ function nicsOf(building: Building): NonNullable<VmSpec["nics"]> {
   if (items.length > limits.nics) warnings.push(`Only the first ${limits.nics} of ${items.length} NICs are proposed.`);
   return items.slice(0, limits.nics).map((item, index) => {
     const name = `nic${index}`;
-    if (item.connection !== "") warnings.push(`${name} was on the network “${item.connection}” and is proposed on the default one.`);
+    if (item.connection !== "" && item.connection !== "default") warnings.push(`${name} was on the network “${item.connection}” and is proposed on the default one.`);
     const kind = item.subType.toLowerCase();
     if (kind.includes("virtio") || item.title.startsWith("Serai virtio")) return { name, model: "virtio" as const };
     if (kind !== "" && !kind.startsWith("e1000")) warnings.push(`${name} was a ${item.subType} and is proposed as e1000e.`);

@@ -1,0 +1,119 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { Fault } from "@serai/kit/fault";
+import { isOrphan, layerFile, ownFile, type VolumeLayout } from "@serai/model/volume-layers";
+import { runTool } from "../run-tool.ts";
+import { readQcow2, writeOverlay } from "./qcow2-overlay.ts";
+
+type Owner = { uid: number; gid: number };
+
+/**
+ * The layer files of one VM, all in one folder. A layer names the one below by its bare file name, so that the same
+ * file serves in every folder that holds it.
+ */
+export type LayerFiles = {
+  path(file: string): string;
+  /** Makes the files of a new layer on top of `parent`; all or none. */
+  create(layout: VolumeLayout, layer: { id: string; parent: string; disks: readonly string[] }): void;
+  /** From here on nobody may write to these files, whoever they run as. */
+  freeze(files: readonly string[]): void;
+  thaw(files: readonly string[]): void;
+  /** True if another VM has one of them, too. */
+  isShared(files: readonly string[]): boolean;
+  remove(files: readonly string[]): void;
+  /** What stands in a layer's file about the one below. */
+  below(file: string): { file: string; format: "qcow2" | "raw" } | undefined;
+  /** Copies what a layer needs of the one below it into it and leaves that one out; nobody may have it open. */
+  pullUp(file: string, base: { file: string; format: "qcow2" | "raw" } | undefined, signal: AbortSignal): Promise<void>;
+  /** Removes files that the layout does not name. */
+  sweep(layout: VolumeLayout): string[];
+};
+
+const pullDeadlineMs = 60 * 60_000;
+
+export function layerFiles(folder: string, owner: Owner | undefined): LayerFiles {
+  const path = (file: string) => join(folder, file);
+  return {
+    path,
+    create(layout, { id, parent, disks }) {
+      const made: string[] = [];
+      try {
+        for (const disk of disks) {
+          const below = layerFile(layout, parent, disk);
+          const { sizeBytes } = readQcow2(path(below));
+          made.push(ownFile(id, disk));
+          writeOverlay(path(ownFile(id, disk)), { backing: below, backingFormat: "qcow2", sizeBytes }, owner);
+        }
+        syncFolder(folder);
+      } catch (error) {
+        for (const file of made) rmSync(path(file), { force: true });
+        throw asFault(error);
+      }
+    },
+    freeze: (files) => files.forEach((file) => setAccess(path(file), owner, { uid: 0, gid: 0 }, 0o444)),
+    thaw: (files) => files.forEach((file) => setAccess(path(file), owner, owner, 0o600)),
+    isShared: (files) => files.some((file) => existsSync(path(file)) && lstatSync(path(file)).nlink > 1),
+    remove: (files) => files.forEach((file) => rmSync(path(file), { force: true })),
+    below(file) {
+      const { backing, backingFormat } = readQcow2(path(file));
+      return backing === undefined ? undefined : { file: backing, format: backingFormat ?? "qcow2" };
+    },
+    async pullUp(file, base, signal) {
+      const target = base === undefined ? ["-b", ""] : ["-F", base.format, "-b", base.file];
+      const result = await runTool(
+        ["qemu-img", "rebase", "-q", "-f", "qcow2", "-t", "writeback", ...target, path(file)],
+        { deadlineMs: pullDeadlineMs, ...(owner !== undefined && { isUnprivileged: true, user: owner }) },
+        signal,
+      );
+      if (result.exitCode !== 0) {
+        throw new Fault("volume.locked", `A disk layer could not be merged: ${result.stderr.trim() || "no reason given"}.`);
+      }
+    },
+    sweep(layout) {
+      const orphans = existsSync(folder) ? readdirSync(folder).filter((file) => isOrphan(layout, file)) : [];
+      for (const file of orphans) rmSync(path(file), { force: true });
+      return orphans;
+    },
+  };
+}
+
+function setAccess(path: string, owner: Owner | undefined, to: Owner | undefined, mode: number): void {
+  // The folder is the QEMU user's: what lies there may have been replaced by a link to somewhere else.
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const facts = fstatSync(fd);
+    if (!facts.isFile() || (owner !== undefined && facts.uid !== owner.uid && facts.uid !== 0)) {
+      throw new Fault("volume.not_found", `The volume file ${path} is not the VM's own any more.`);
+    }
+    if (owner !== undefined && to !== undefined) fchownSync(fd, to.uid, to.gid);
+    fchmodSync(fd, mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function syncFolder(folder: string): void {
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function asFault(error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "ENOSPC") return error;
+  return new Fault("pool.full", "There is no space for another disk layer: delete volumes, snapshots or images.", { cause: error });
+}
