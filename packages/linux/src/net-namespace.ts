@@ -14,17 +14,20 @@ export type NetNamespace = Disposable & { readonly fd: number };
 
 /**
  * Makes a network namespace and pins it to `file`, where it lives until {@link unpinNetNamespace}, whoever dies.
- * An older pin is replaced.
+ * An older pin is replaced. Without a file it lives as long as somebody holds it or is in it.
  */
-export function createNetNamespace(file: string): NetNamespace {
-  unpinNetNamespace(file);
-  writeFileSync(file, "", { mode: 0o600 });
+export function createNetNamespace(file?: string): NetNamespace {
+  if (file !== undefined) {
+    unpinNetNamespace(file);
+    writeFileSync(file, "", { mode: 0o600 });
+  }
   return elsewhere(
     () => call("int unshare(int flags)", "a network namespace cannot be made", cloneNewNet),
     () => {
       const mount =
         "int mount(const char *source, const char *target, const char *type, ulong flags, void *data)";
-      call(mount, `a network namespace cannot be pinned to ${file}`, ownNamespace, file, null, msBind, null);
+      const problem = `a network namespace cannot be pinned to ${file}`;
+      if (file !== undefined) call(mount, problem, ownNamespace, file, null, msBind, null);
       return hold(openSync(ownNamespace, constants.O_RDONLY));
     },
   );

@@ -58,7 +58,7 @@ export async function openNetworkDriver(
   signal: AbortSignal,
 ): Promise<NetworkDriver> {
   mkdirSync(options.stateDirectory, { recursive: true, mode: 0o711 });
-  const can = await probeNetworking(options.stateDirectory, signal);
+  const can = await probeNetworking(signal);
   const missing = can.features.filter((feature) => !feature.works);
   if (missing.length > 0) options.logger.info({ missing }, "this host lacks some network features");
   return new NamespaceDriver(options, can);

@@ -1,16 +1,16 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { Fault } from "@serai/kit/fault";
 import {
   createNetNamespace,
-  unpinNetNamespace,
+  currentNetNamespace,
   inNetNamespace,
   type NetNamespace,
 } from "@serai/linux/net-namespace";
-import { readFileSync, rmSync } from "node:fs";
 import { featureTitles, needs, type Feature, type FeatureReport, type Need } from "../features.ts";
 import type { NetworkAbilities } from "../network-driver.ts";
+import { setSysctls } from "./links.ts";
 import { inputFile, runIn } from "./run.ts";
 
 type Attempt = { feature: Feature; program: "ip" | "tc" | "nft"; line: string };
@@ -53,15 +53,12 @@ const attempts: readonly Attempt[] = [
 ];
 
 /** Tries what this kernel and these tools can. Leaves nothing behind. */
-export async function probeNetworking(
-  stateDirectory: string,
-  signal: AbortSignal,
-): Promise<NetworkAbilities> {
+export async function probeNetworking(signal: AbortSignal): Promise<NetworkAbilities> {
   const works = new Map<Feature, string | true>();
   works.set("root", process.getuid?.() === 0 || "the daemon does not run as root");
   works.set("dnsmasq", isInstalled("dnsmasq") || "the program dnsmasq is not installed");
   works.set("tun", isUsable("/dev/net/tun") || "/dev/net/tun cannot be opened");
-  if (works.get("root") === true) await tryInNamespace(stateDirectory, works, signal);
+  if (works.get("root") === true) await tryInNamespace(works, signal);
   const features = (Object.keys(featureTitles) as Feature[]).map((feature): FeatureReport => {
     const outcome = works.get(feature) ?? "the daemon does not run as root";
     const title = featureTitles[feature];
@@ -105,20 +102,10 @@ function missingFor(features: readonly FeatureReport[], need: Need): FeatureRepo
   return features.filter(({ feature, works }) => !works && wanted.includes(feature));
 }
 
-async function tryInNamespace(
-  stateDirectory: string,
-  works: Map<Feature, string | true>,
-  signal: AbortSignal,
-): Promise<void> {
-  const pin = join(stateDirectory, `probe-${process.pid}`);
-  using namespace = createNetNamespace(pin);
-  unpinNetNamespace(pin);
-  rmSync(pin);
-  works.set(
-    "bridge_netfilter",
-    hasBridgeNetfilter(namespace) ||
-      "the kernel has no br_netfilter, or it is not loaded: modprobe br_netfilter",
-  );
+async function tryInNamespace(works: Map<Feature, string | true>, signal: AbortSignal): Promise<void> {
+  await loadBridgeNetfilter(signal);
+  using namespace = createNetNamespace();
+  works.set("bridge_netfilter", hasBridgeNetfilter(namespace) || "the kernel has no br_netfilter");
   const byProgram = Map.groupBy(attempts, ({ program }) => program);
   const run = async (program: "ip" | "tc" | "nft") => {
     for (const { feature, reason } of await tryLines(namespace, byProgram.get(program) ?? [], signal)) {
@@ -156,6 +143,23 @@ async function tryOne(
 function firstLine(stderr: string): string {
   const line = stderr.split("\n").find((text) => text.trim() !== "") ?? "refused";
   return line.replace(/^(Error: |RTNETLINK answers: |\S+:\d+:\d+-\d+: Error: )/, "").trim();
+}
+
+/**
+ * The one module that no command loads by itself. It begins to filter every bridge of the host at once: where it was
+ * not loaded before, nobody wants that, so it is switched off again outside of our own namespaces.
+ */
+async function loadBridgeNetfilter(signal: AbortSignal): Promise<void> {
+  using host = currentNetNamespace();
+  if (hasBridgeNetfilter(host)) return;
+  try {
+    await runIn(host, { argv: ["modprobe", "-q", "br_netfilter"] }, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const off = (family: string) => [`bridge/bridge-nf-call-${family}`, "0"];
+  setSysctls(host, Object.fromEntries(["iptables", "ip6tables", "arptables"].map(off)));
 }
 
 function hasBridgeNetfilter(namespace: NetNamespace): boolean {
