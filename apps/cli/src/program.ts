@@ -74,6 +74,7 @@ export function createProgram(): Command {
     );
   addVmCommands(program.command("vm").description("virtual machines"), on);
   addImageCommands(program.command("image").description("images that VMs are made from"), on);
+  addSnapshotCommands(program.command("snapshot").description("points in time of a VM"), on);
   addOperationCommands(program, on);
   addHostCommands(program, on);
   addAccessCommands(program, on);
@@ -224,6 +225,39 @@ function addImageCommands(image: Command, on: On): void {
     .command("rm <image...>")
     .description("delete images that no VM uses")
     .action(on(async (c: Context, images: string[]) => (await import("./commands/images.ts")).removeImages(c, images)));
+}
+
+function addSnapshotCommands(snapshot: Command, on: On): void {
+  snapshot
+    .command("ls <vm>")
+    .description("list a VM's snapshots as a tree")
+    .action(on(async (c: Context, vm: string) => (await import("./commands/snapshots.ts")).listSnapshots(c, vm)));
+  snapshot
+    .command("create <vm> <name>")
+    .description("take a snapshot of a VM that is stopped, runs or is paused")
+    .option("--memory", "keep the running guest's memory, too")
+    .option("--description <text>", "what it is for")
+    .action(
+      on(async (c: Context, vm: string, name: string, o: { memory?: boolean; description?: string }) =>
+        (await import("./commands/snapshots.ts")).createSnapshot(c, vm, name, o),
+      ),
+    );
+  snapshot
+    .command("revert <vm> <snapshot>")
+    .description("take a VM back to a snapshot; what it holds now is lost")
+    .action(
+      on(async (c: Context, vm: string, name: string) =>
+        (await import("./commands/snapshots.ts")).revertToSnapshot(c, vm, name),
+      ),
+    );
+  snapshot
+    .command("rm <vm> <snapshot...>")
+    .description("delete snapshots; the VM and the others stay as they are")
+    .action(
+      on(async (c: Context, vm: string, names: string[]) =>
+        (await import("./commands/snapshots.ts")).removeSnapshots(c, vm, names),
+      ),
+    );
 }
 
 function addOperationCommands(program: Command, on: On): void {

@@ -36,6 +36,7 @@ function intentsOf(storePath: string): IntentSource {
   return {
     vm: (id) => reader.get(`/vms/${id}`)?.value,
     image: (id) => reader.get(`/images/${id}`)?.value,
+    snapshot: (id) => reader.get(`/snapshots/${id}`)?.value,
     vmIds: () => idsUnder("/vms/"),
     imageIds: () => idsUnder("/images/"),
   };

@@ -177,6 +177,30 @@ export const ImageViewSchema = Type.Object(
 );
 export type ImageView = Static<typeof ImageViewSchema>;
 
+/** A point in time of a VM. */
+export const SnapshotViewSchema = Type.Object(
+  {
+    id: text,
+    vm: text,
+    name: text,
+    description: text,
+    hasMemory: Type.Boolean(),
+    phase: text,
+    parent: Type.Optional(text),
+    takenAt: Type.Optional(moment),
+    /** How long the guest stood still. */
+    pauseMs: Type.Optional(Type.Number()),
+    isQuiesced: Type.Optional(Type.Boolean()),
+    memoryBytes: Type.Optional(count),
+    disks: Type.Optional(Type.Array(text)),
+    generation: count,
+    createdAt: moment,
+    updatedAt: moment,
+  },
+  { $id: "Snapshot" },
+);
+export type SnapshotView = Static<typeof SnapshotViewSchema>;
+
 export const HostViewSchema = Type.Object(
   {
     id: text,

@@ -22,6 +22,7 @@ import { accessHandlers } from "./handlers/access.ts";
 import { hostHandlers } from "./handlers/host.ts";
 import { imageHandlers } from "./handlers/images.ts";
 import { operationHandlers } from "./handlers/operations.ts";
+import { snapshotHandlers } from "./handlers/snapshots.ts";
 import { vmHandlers } from "./handlers/vms.ts";
 import { watchHandlers } from "./handlers/watch.ts";
 import type { Implementation, Server } from "./implement.ts";
@@ -90,6 +91,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const implementations = [
     ...vmHandlers,
     ...imageHandlers,
+    ...snapshotHandlers,
     ...operationHandlers,
     ...hostHandlers,
     ...accessHandlers,

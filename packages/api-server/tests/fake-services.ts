@@ -47,6 +47,15 @@ export function fakeServices(
       delete: (_reference, { actor }) => accept(actor),
       catalogue: () => [],
     },
+    snapshots: {
+      list: () => ({ items: [], revision: 7 }),
+      get: (_vm, snapshot) => {
+        throw new Fault("snapshot.not_found", `There is no snapshot ${snapshot}.`);
+      },
+      create: (_vm, _wish, { actor }) => accept(actor),
+      revert: (_vm, _snapshot, { actor }) => accept(actor),
+      delete: (_vm, _snapshot, { actor }) => accept(actor),
+    },
     operations: {
       list: () => ({ items: [operation.json], revision: 7 }),
       get: async () => operation,

@@ -21,6 +21,8 @@ import { createImageService } from "./services/image-service.ts";
 import { createOperationService } from "./services/operation-service.ts";
 import type { Services } from "./services/services.ts";
 import { createVmService } from "./services/vm-service.ts";
+import { reconcileSnapshot } from "./snapshots/reconcile-snapshot.ts";
+import { createSnapshotService } from "./snapshots/snapshot-service.ts";
 import { stampedIds } from "./stamped-id.ts";
 import { View } from "./view/view.ts";
 
@@ -50,7 +52,7 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
   const alive = AbortSignal.any([signal, stop.signal]);
   const view = new View();
   const { followed } = await view.open(store, alive);
-  const queues: { vm?: WorkQueue; image?: WorkQueue } = {};
+  const queues: { vm?: WorkQueue; image?: WorkQueue; snapshot?: WorkQueue } = {};
   const parts: ControlParts = {
     store,
     view,
@@ -80,6 +82,9 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
     8,
   );
   queues.image = queue("image", reconcileImage(parts), () => view.images.ids(), 2);
+  queues.snapshot = queue("snapshot", reconcileSnapshot(parts), () => view.snapshots.ids(), 4);
+  for (const id of view.snapshots.ids()) queues.snapshot.nudge(id);
+  wakeSnapshots(parts);
   for (const id of view.vms.ids()) queues.vm.nudge(id);
   for (const id of view.images.ids()) queues.image.nudge(id);
   await parts.hostFacts.refresh(alive).catch(() => {}); // followHost reports and retries
@@ -89,17 +94,28 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
     services: servicesOf(parts),
     failed: failure(followed, alive),
     close: async (deadlineMs) => {
-      await Promise.all([queues.vm?.drain(deadlineMs), queues.image?.drain(deadlineMs)]);
+      await Promise.all(Object.values(queues).map(async (each) => each.drain(deadlineMs)));
       stop.abort(new Error("control ends"));
       await Promise.allSettled([...background, followed]);
     },
   };
 }
 
+/** A snapshot that waits for its VM to come to rest is looked at with each change of the VM. */
+function wakeSnapshots({ view, nudge }: ControlParts): void {
+  view.listen((changes) => {
+    for (const { kind, id } of changes) {
+      const busy = kind === "vm" ? view.snapshots.busyOf(id) : undefined;
+      if (busy !== undefined) nudge("snapshot", busy.record.id);
+    }
+  });
+}
+
 function servicesOf(parts: ControlParts): Services {
   return {
     vms: createVmService(parts),
     images: createImageService(parts),
+    snapshots: createSnapshotService(parts),
     operations: createOperationService(parts),
     events: createEventService(parts),
     changes: createChangeService(parts),

@@ -11,6 +11,7 @@ import type {
 } from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
 import type { DiskExportFormat } from "@serai/model/image-format";
+import type { SnapshotReport, SnapshotVerb } from "@serai/model/snapshot";
 import type { VmSighting } from "@serai/model/vm";
 
 /** Bytes on their way out; to be read to the end, or destroyed. */
@@ -48,6 +49,16 @@ export type HostLink = {
   exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<ExportStream>;
   /** A stopped VM. Throws `vm.wrong_state`, `vm.spec_invalid`, `volume.not_found`, `pool.full`. */
   exportVm(vm: string, wish: ExportWish, signal: AbortSignal): Promise<ExportStream>;
+  /**
+   * Takes, reverts to or deletes a snapshot, as its stored record says; safe to repeat. Throws
+   * `vm.stale_generation`, `vm.wrong_state`, `snapshot.not_found`, `pool.full`.
+   */
+  actOnSnapshot(
+    verb: SnapshotVerb,
+    snapshot: string,
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<SnapshotReport>;
   /** Removes what belongs to no VM and no image of the store: processes, files, sockets. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
 };

@@ -25,8 +25,8 @@ export type ControlParts = {
   spoolDir: string;
   /** What can be pulled by name. */
   catalogue: readonly CatalogueEntry[];
-  /** Wakes the controller of one VM or image. */
-  nudge: (kind: "vm" | "image", id: string) => void;
+  /** Wakes the controller of one VM, image or snapshot. */
+  nudge: (kind: "vm" | "image" | "snapshot", id: string) => void;
 };
 
 export function newOperation(

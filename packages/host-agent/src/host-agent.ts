@@ -13,6 +13,7 @@ import type { HostReport, HostUsage } from "@serai/model/host";
 import type { ExecRequest, ExecResult, ExportWish, HostVerb, ImageFacts, SweepReport, VmStream } from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
 import type { DiskExportFormat } from "@serai/model/image-format";
+import { phaseFor, type SnapshotRecord, type SnapshotReport, type SnapshotVerb } from "@serai/model/snapshot";
 import { unseen, type VmRecord, type VmSighting } from "@serai/model/vm";
 import { directoryPool } from "@serai/storage/directory/directory-pool";
 import { openExports, type Export } from "@serai/storage/exports";
@@ -23,6 +24,8 @@ import { exportImage, exportVm } from "./export.ts";
 import { describeHost, sampleUsage } from "./host-facts.ts";
 import { launchPlanFor, provisionVolumes } from "./launch-plan-for.ts";
 import { serializePerKey } from "./serialize-per-key.ts";
+import { layeredPool } from "./snapshots/layered-pool.ts";
+import { snapshotKeeper, type SnapshotKeeper } from "./snapshots/keeper.ts";
 import { sweepHost } from "./sweep.ts";
 import { assertId, trustedIntents } from "./trusted-intents.ts";
 import { isVerbAllowed } from "./verb-allowed.ts";
@@ -42,6 +45,7 @@ export type HostAgent = {
   removeImage(image: string, generation: number, signal: AbortSignal): Promise<void>;
   exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<Export>;
   exportVm(vm: string, wish: ExportWish, signal: AbortSignal): Promise<Export>;
+  actOnSnapshot(verb: SnapshotVerb, snapshot: string, generation: number, signal: AbortSignal): Promise<SnapshotReport>;
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /** Lets go of every guest without touching it. */
   close(): Promise<void>;
@@ -83,6 +87,7 @@ class OpenHost implements HostAgent {
   readonly #pool;
   readonly #images;
   readonly #exports;
+  readonly #snapshots: SnapshotKeeper;
   readonly #startedAt: string;
   readonly #drivers = new Map<string, Promise<VmDriver>>();
   readonly #subscribers = new Set<AsyncQueue<VmSighting>>();
@@ -93,7 +98,8 @@ class OpenHost implements HostAgent {
     this.#directories = directories;
     this.#means = means;
     this.#intents = trustedIntents(config.intents);
-    this.#pool = directoryPool("default", directories.volumes);
+    this.#pool = layeredPool(directoryPool("default", directories.volumes), directories.vms);
+    this.#snapshots = snapshotKeeper({ directories, owner: (vm) => this.#owner(vm), now: () => timestamp(config.clock) });
     this.#images = imageLibrary(directories.images);
     this.#exports = openExports(join(config.directory, "exports"));
     this.#startedAt = timestamp(config.clock);
@@ -102,7 +108,8 @@ class OpenHost implements HostAgent {
   async adopt(signal: AbortSignal): Promise<void> {
     for (const vm of await readdir(this.#directories.vms)) {
       try {
-        await this.#driver(vm, signal);
+        const driver = await this.#driver(vm, signal);
+        await this.#snapshots.recover(driver, vm, signal);
       } catch (error) {
         // One VM that cannot be understood must not keep the others from being adopted.
         this.#config.logger.error({ vm, error: errorChain(error) }, "could not adopt");
@@ -226,6 +233,28 @@ class OpenHost implements HostAgent {
     });
   }
 
+  actOnSnapshot(verb: SnapshotVerb, id: string, generation: number, signal: AbortSignal): Promise<SnapshotReport> {
+    assertId(id);
+    const vm = this.#snapshotFor(verb, id, generation).vm;
+    return this.#oneAtATime(vm, async () => {
+      const snapshot = this.#snapshotFor(verb, id, generation); // read again: it may have waited
+      const record = this.#intents.vm(vm);
+      if (record === undefined || record.isDeleting) throw new Fault("vm.not_found", `There is no VM ${vm} in the store.`);
+      await this.#provision(record, signal);
+      const plan = await launchPlanFor(record, this.#stores(), signal);
+      const driver = await this.#driver(vm, signal);
+      return this.#snapshots.act({ verb, snapshot, plan, driver }, signal);
+    });
+  }
+
+  #snapshotFor(verb: SnapshotVerb, id: string, generation: number): SnapshotRecord {
+    const snapshot = this.#intents.snapshot(id);
+    if (snapshot === undefined) throw new Fault("snapshot.not_found", `There is no snapshot ${id} in the store.`);
+    if (snapshot.generation !== generation) throw stale("snapshot", id, snapshot.generation);
+    if (snapshot.phase === phaseFor[verb]) return snapshot;
+    throw new Fault("vm.wrong_state", `The stored intent of snapshot ${id} gives no reason to ${verb} it.`);
+  }
+
   sweep(signal: AbortSignal): Promise<SweepReport> {
     return sweepHost(
       {
@@ -260,8 +289,9 @@ class OpenHost implements HostAgent {
         return this.#removeEverything(vm, signal);
       case "launch": {
         await this.#provision(record, signal);
-        const plan = await launchPlanFor(record, this.#stores(), signal);
-        return (await this.#driver(vm, signal)).launch(plan, signal);
+        const driver = await this.#driver(vm, signal);
+        await this.#snapshots.beforeLaunch(driver, vm, signal);
+        return driver.launch(await launchPlanFor(record, this.#stores(), signal), signal);
       }
       case "reset":
         return (await this.#driver(vm, signal)).reset(record.resetCount, signal);

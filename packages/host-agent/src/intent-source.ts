@@ -1,4 +1,5 @@
 import type { ImageRecord } from "@serai/model/image";
+import type { SnapshotRecord } from "@serai/model/snapshot";
 import type { VmRecord } from "@serai/model/vm";
 
 /**
@@ -10,6 +11,7 @@ export type IntentSource = {
   /** JSON of a record, as stored. */
   vm(id: string): string | undefined;
   image(id: string): string | undefined;
+  snapshot(id: string): string | undefined;
   vmIds(): string[];
   imageIds(): string[];
 };
@@ -17,6 +19,7 @@ export type IntentSource = {
 export type Intents = {
   vm(id: string): VmRecord | undefined;
   image(id: string): ImageRecord | undefined;
+  snapshot(id: string): SnapshotRecord | undefined;
   vmIds(): Set<string>;
   imageIds(): Set<string>;
 };

@@ -5,6 +5,7 @@ import {
   type DiskExportFormat,
 } from "@serai/model/image-format";
 import { DeviceNameSchema } from "@serai/model/vm-spec";
+import { snapshotVerbs, type SnapshotVerb } from "@serai/model/snapshot";
 import { Type, type TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import type { HostAgent } from "./host-agent.ts";
@@ -26,6 +27,14 @@ const act = Type.Object(
   {
     verb: Type.Union(hostVerbs.map((verb) => Type.Literal(verb))),
     vm: IdSchema,
+    generation: Type.Integer({ minimum: 0 }),
+  },
+  strict,
+);
+const snapshot = Type.Object(
+  {
+    verb: Type.Union(snapshotVerbs.map((verb) => Type.Literal(verb))),
+    snapshot: IdSchema,
     generation: Type.Integer({ minimum: 0 }),
   },
   strict,
@@ -59,6 +68,7 @@ type ExportVmBody = ExportWish & { vm: string };
 type VmBody = { vm: string };
 type ImageBody = { image: string; generation: number };
 type ActBody = { verb: (typeof hostVerbs)[number]; vm: string; generation: number };
+type SnapshotBody = { verb: SnapshotVerb; snapshot: string; generation: number };
 type ExecBody = { vm: string; request: Parameters<HostAgent["exec"]>[1] };
 
 /** The closed list of what control may ask of a host, by name. Nothing else is answered. */
@@ -71,6 +81,11 @@ export const hostRequests: Readonly<Record<string, HostRequest>> = {
     {
       outlivesCaller: true,
     },
+  ),
+  "act-on-snapshot": request<SnapshotBody>(
+    snapshot,
+    (agent, body, signal) => agent.actOnSnapshot(body.verb, body.snapshot, body.generation, signal),
+    { outlivesCaller: true },
   ),
   usage: request(nothing, (agent, _body, signal) => agent.usage(signal)),
   exec: request<ExecBody>(exec, (agent, body, signal) => agent.exec(body.vm, body.request, signal), {

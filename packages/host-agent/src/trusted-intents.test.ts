@@ -35,7 +35,7 @@ const valid = {
 
 const reading = (record: unknown) => {
   const text = typeof record === "string" ? record : JSON.stringify(record);
-  const source: IntentSource = { vm: () => text, image: () => text, vmIds: () => [id, "../../etc"], imageIds: () => [] };
+  const source: IntentSource = { vm: () => text, image: () => text, snapshot: () => text, vmIds: () => [id, "../../etc"], imageIds: () => [] };
   return trustedIntents(source);
 };
 

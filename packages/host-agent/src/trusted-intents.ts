@@ -2,6 +2,7 @@ import { Fault } from "@serai/kit/fault";
 import { IdSchema } from "@serai/model/host-request";
 import { importFormats } from "@serai/model/image-format";
 import type { ImageRecord } from "@serai/model/image";
+import type { SnapshotRecord } from "@serai/model/snapshot";
 import type { VmRecord } from "@serai/model/vm";
 import { ImageNameSchema, VmSpecSchema } from "@serai/model/vm-spec";
 import { Type } from "typebox";
@@ -36,6 +37,15 @@ const ImageRecordSchema = Type.Object({
   generation: counter,
 });
 
+const SnapshotRecordSchema = Type.Object({
+  id: IdSchema,
+  vm: IdSchema,
+  hasMemory: Type.Boolean(),
+  phase: Type.Union((["creating", "ready", "reverting", "deleting"] as const).map((phase) => Type.Literal(phase))),
+  generation: counter,
+});
+
+const snapshotCheck = Compile(SnapshotRecordSchema);
 const vmCheck = Compile(VmRecordSchema);
 const imageCheck = Compile(ImageRecordSchema);
 const idCheck = Compile(IdSchema);
@@ -56,6 +66,12 @@ export function trustedIntents(source: IntentSource): Intents {
       if (record === undefined) return undefined;
       if (!imageCheck.Check(record) || record.id !== id) throw refused("image", id);
       return record as unknown as ImageRecord;
+    },
+    snapshot(id) {
+      const record = parse(source.snapshot(id));
+      if (record === undefined) return undefined;
+      if (!snapshotCheck.Check(record) || record.id !== id) throw refused("snapshot", id);
+      return record as unknown as SnapshotRecord;
     },
     vmIds: () => new Set(source.vmIds().filter((id) => idCheck.Check(id))),
     imageIds: () => new Set(source.imageIds().filter((id) => idCheck.Check(id))),

@@ -54,6 +54,10 @@ export type VmDriver = {
   /** Deletes all that the VM has here. Its process must be gone. */
   remove(signal: AbortSignal): Promise<void>;
   agent(): AgentSession;
+  /** The QEMU behind it, for the rooms beside this one; undefined unless it is up. */
+  live(): LiveVm | undefined;
+  /** Makes a VM that does not run go on with this memory at its next launch. */
+  useMemory(memory: SavedMemory): void;
   screenshot(signal: AbortSignal): Promise<Uint8Array>;
   openStream(kind: "serial" | "display", signal: AbortSignal): Promise<Duplex>;
   /** Undefined when the VM does not run. */

@@ -20,6 +20,7 @@ import { forgetRun, readExit, readRun, writeExit, type RunRecord } from "./run-r
 import { sampleUsage } from "./sample-usage.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import { sight } from "./sight.ts";
+import { useSavedMemory, type SavedMemory } from "./snapshot/use-saved-memory.ts";
 import { newRun, startLiveVm } from "./start-live-vm.ts";
 import { suspendLiveVm } from "./suspend/suspend-live-vm.ts";
 import { cleanSuspended, discardSuspended, readSuspended } from "./suspend/suspended-state.ts";
@@ -101,7 +102,7 @@ class Driver implements VmDriver {
     if (suspended !== undefined && suspended.accelerator !== this.#config.accelerator)
       throw otherAccelerator(suspended.accelerator);
     const { generation, resetCount } = plan;
-    const effective = suspended === undefined ? plan : { ...suspended.plan, generation, resetCount };
+    const effective = suspended === undefined ? plan : planAsSuspended(suspended.plan, plan);
     const live = this.#createLive(
       newRun(effective, suspended === undefined ? "launching" : "restoring", this.#config),
     );
@@ -198,6 +199,16 @@ class Driver implements VmDriver {
     this.#exit = undefined;
     this.#notes = { generation: 0, resetCount: 0, provisionedGeneration: 0 };
     this.#tell();
+  }
+
+  live(): LiveVm | undefined {
+    return this.#live?.record.phase === "up" ? this.#live : undefined;
+  }
+
+  useMemory(memory: SavedMemory): void {
+    if (this.#live !== undefined) throw new Fault("vm.wrong_state", "The VM is running.");
+    useSavedMemory(this.#directory.root, memory);
+    this.#isSuspended = true;
   }
 
   agent(): AgentSession {
@@ -372,6 +383,16 @@ class Driver implements VmDriver {
     this.#told = sighting;
     this.#config.onChange(sighting);
   }
+}
+
+/** The hardware as it was; the files behind it as they are now: a snapshot or a revert may have put layers on them. */
+function planAsSuspended(then: LaunchPlan, now: LaunchPlan): LaunchPlan {
+  const { generation, resetCount } = now;
+  const disks = then.disks.map((disk) => {
+    const { path: file, format } = now.disks.find(({ name }) => name === disk.name) ?? disk;
+    return { ...disk, path: file, format };
+  });
+  return { ...then, generation, resetCount, disks };
 }
 
 const otherAccelerator = (accelerator: string): Fault =>

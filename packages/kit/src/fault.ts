@@ -50,6 +50,8 @@ export const faultKinds = {
   "image.signature_invalid": "conflict",
   "image.download_failed": "unavailable",
   "image.unknown_catalogue_name": "not_found",
+  "snapshot.not_found": "not_found",
+  "snapshot.wrong_state": "conflict",
   "volume.not_found": "not_found",
   "volume.locked": "conflict",
   "pool.full": "capacity",

@@ -27,6 +27,8 @@ export function createHostLinkClient(socketPath: string): HostLinkClient {
     },
     exportImage: (image, format, signal) => receive(line, { name: "export-image", body: { image, format } }, signal),
     exportVm: (vm, wish, signal) => receive(line, { name: "export-vm", body: { vm, ...wish } }, signal),
+    actOnSnapshot: (verb, snapshot, generation, signal) =>
+      ask("act-on-snapshot", { verb, snapshot, generation }, signal),
     sweep: (signal) => ask("sweep", {}, signal),
     close: () => agent.destroy(),
   };

@@ -1,5 +1,6 @@
 import { vmKey, vmNameKey, vmStatusKey } from "@serai/model/vm";
 import type { Compare, Write } from "@serai/store/store";
+import { removeSnapshot } from "../snapshots/snapshot-records.ts";
 import { endOperation, putEvent, unchanged, type ControlParts } from "../parts.ts";
 import type { VmEntry } from "../view/vm-shelf.ts";
 
@@ -22,6 +23,7 @@ export async function writeRemoval(
       message: `${spec.name} and its volumes were deleted.`,
     }),
   ];
+  for (const { record: snapshot } of parts.view.snapshots.of(id)) then.push(...removeSnapshot(snapshot));
   for (const operation of parts.view.operations.openOn(id)) {
     const isDeletion = operation.verb === "vm.delete";
     const outcome = isDeletion

@@ -63,6 +63,17 @@ export type ImageService = {
   catalogue(actor: Actor): CatalogueItem[];
 };
 
+export type SnapshotWish = { name: string; description?: string; hasMemory?: boolean };
+
+/** A VM's snapshots; each by its id or its name. */
+export type SnapshotService = {
+  list(vm: string, actor: Actor): JsonPage;
+  get(vm: string, snapshot: string, actor: Actor): JsonObject;
+  create(vm: string, wish: SnapshotWish, context: Context, signal: AbortSignal): Promise<Operation>;
+  revert(vm: string, snapshot: string, context: Context, signal: AbortSignal): Promise<Operation>;
+  delete(vm: string, snapshot: string, context: Context, signal: AbortSignal): Promise<Operation>;
+};
+
 export type OperationFilter = PageRequest & { target?: string; isEnded?: boolean };
 
 export type OperationService = {
@@ -82,7 +93,7 @@ export type EventService = {
   list(filter: PageRequest & { target?: string }, actor: Actor, signal: AbortSignal): Promise<JsonPage>;
 };
 
-export type ChangeKind = "vm" | "image" | "operation" | "event";
+export type ChangeKind = "vm" | "image" | "snapshot" | "operation" | "event";
 
 /** `json` is the whole frame: `{revision, kind, type: "put"|"delete", id, object?}` or `{revision, kind: "bookmark"}`. */
 export type ChangeFrame = { revision: number; json: string };
@@ -146,6 +157,7 @@ export type HostService = {
 export type Services = {
   vms: VmService;
   images: ImageService;
+  snapshots: SnapshotService;
   operations: OperationService;
   events: EventService;
   changes: ChangeService;

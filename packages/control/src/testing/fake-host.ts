@@ -190,6 +190,11 @@ class InMemoryHost implements FakeHost {
     this.#images.delete(image);
   }
 
+  async actOnSnapshot(): ReturnType<HostLink["actOnSnapshot"]> {
+    this.#reach();
+    return { takenAt: this.#moment(), pauseMs: 0, isQuiesced: true, memoryBytes: 0, disks: [] };
+  }
+
   async sweep(): Promise<SweepReport> {
     this.#reach();
     return { removed: [] };

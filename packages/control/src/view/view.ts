@@ -4,9 +4,10 @@ import { AccessShelf } from "./access-shelf.ts";
 import { ImageShelf } from "./image-shelf.ts";
 import { JsonShelf } from "./json-shelf.ts";
 import { OperationShelf } from "./operation-shelf.ts";
+import { SnapshotShelf } from "./snapshot-shelf.ts";
 import { VmShelf } from "./vm-shelf.ts";
 
-export type ViewKind = "vm" | "image" | "operation" | "event";
+export type ViewKind = "vm" | "image" | "snapshot" | "operation" | "event";
 export type ViewChange = { revision: number; kind: ViewKind; type: "put" | "delete"; id: string };
 
 const maxRecent = 10_000;
@@ -23,6 +24,7 @@ const pageSize = 1_000;
 export class View {
   readonly vms = new VmShelf();
   readonly images = new ImageShelf();
+  readonly snapshots = new SnapshotShelf();
   readonly operations = new OperationShelf();
   readonly events = new JsonShelf(eventTail);
   readonly access = new AccessShelf();
@@ -39,7 +41,7 @@ export class View {
   /** Reads the store as it is, then follows it until the signal fires. */
   async open(store: Store, signal: AbortSignal): Promise<{ followed: Promise<void> }> {
     const start = await store.revision(signal);
-    for (const prefix of ["/vms/", "/vm-status/", "/images/", "/operations/", "/tokens/", "/sessions/"]) {
+    for (const prefix of ["/vms/", "/vm-status/", "/images/", "/snapshots/", "/operations/", "/tokens/", "/sessions/"]) {
       await this.#load(store, prefix, signal);
     }
     const tail = await store.range(
@@ -110,6 +112,9 @@ export class View {
       case "images":
         this.images.put(id, value, revision);
         return { kind: "image", type: "put", id };
+      case "snapshots":
+        this.snapshots.put(id, value, revision);
+        return { kind: "snapshot", type: "put", id };
       case "operations":
         this.operations.put(id, value, revision);
         return { kind: "operation", type: "put", id };
@@ -134,6 +139,9 @@ export class View {
       case "images":
         this.images.remove(id);
         return { kind: "image", type: "delete", id };
+      case "snapshots":
+        this.snapshots.remove(id);
+        return { kind: "snapshot", type: "delete", id };
       case "operations":
         this.operations.remove(id);
         return { kind: "operation", type: "delete", id };
@@ -201,6 +209,8 @@ export class View {
         return this.vms.json(id);
       case "image":
         return this.images.json(id);
+      case "snapshot":
+        return this.snapshots.json(id);
       case "operation":
         return this.operations.json(id);
       case "event":

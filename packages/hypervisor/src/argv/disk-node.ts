@@ -1,10 +1,11 @@
 import type { PlannedDisk } from "../launch-plan.ts";
-import { blockdev } from "./options.ts";
+import { blockdev, type JsonOption } from "./options.ts";
 
 export const diskNode = (name: string): string => `disk-${name}`;
 
 /** The block nodes of a disk. The format is always told: one that QEMU guessed would be the guest's to choose. */
-export function diskNodeArgv({ name, path, format, isReadOnly }: PlannedDisk): string[] {
+export function diskNodeArgv(disk: PlannedDisk): string[] {
+  const { name, format, isReadOnly } = disk;
   // Space that the guest frees goes back to the pool, at the format and at the file.
   const reclaim = isReadOnly ? {} : { discard: "unmap" };
   return blockdev({
@@ -13,13 +14,12 @@ export function diskNodeArgv({ name, path, format, isReadOnly }: PlannedDisk): s
     "read-only": isReadOnly,
     ...reclaim,
     ...(!isReadOnly && { "detect-zeroes": "unmap" }),
-    file: {
-      driver: "file",
-      "node-name": `${diskNode(name)}-file`,
-      filename: path,
-      "read-only": isReadOnly,
-      locking: "on",
-      ...reclaim,
-    },
+    file: { ...sourceOf(disk), "node-name": `${diskNode(name)}-file`, "read-only": isReadOnly, ...reclaim },
   });
+}
+
+function sourceOf({ path, nbd }: PlannedDisk): JsonOption {
+  if (nbd === undefined) return { driver: "file", filename: path, locking: "on" };
+  // No reconnecting: a host that was cut off is to see its writes fail, not to wait until it may write again.
+  return { driver: "nbd", server: { type: "unix", path: nbd.socketPath }, export: nbd.exportName };
 }

@@ -1,0 +1,182 @@
+import { isFault } from "@serai/kit/fault";
+import { checkQemuSafety } from "@serai/model/qemu-safety";
+import { freezeGuest, thawGuest } from "@serai/qmp/agent-calls";
+import type { LiveVm } from "../live-vm.ts";
+import { enableMigrationEvents, migrationOutcome, receiveMemory } from "../suspend/memory-transfer.ts";
+import { openOverlays, type OpenOverlays, type Overlay } from "./stack-overlays.ts";
+
+export type LiveSnapshotWish = {
+  layer: string;
+  overlays: readonly Overlay[];
+  /** Where the memory goes; without it only the disks are kept. */
+  memoryFile?: string;
+  /** Makes a socket of ours one that QEMU may connect to. */
+  prepareSocket: (socketPath: string) => void;
+};
+
+export type LiveSnapshot = { pauseMs: number; isQuiesced: boolean };
+
+const freezeWithinMs = 5_000;
+/** A guest that writes faster than its memory is saved is stopped after this. */
+const liveSaveMs = 10_000;
+
+/**
+ * Takes a snapshot of a guest that runs or is paused: from one moment on its disks write to overlays, and with
+ * memory the file shows the guest as it was at that moment. If it fails, the guest goes on as it was; whether its
+ * disks write to the overlays then is for {@link readBlockNodes} to tell.
+ */
+export async function takeLiveSnapshot(
+  live: LiveVm,
+  wish: LiveSnapshotWish,
+  signal: AbortSignal,
+): Promise<LiveSnapshot> {
+  const wasRunning = live.status === "running";
+  const watch = watchPauses(live);
+  const overlays = await openOverlays(live, wish, signal);
+  let isQuiesced = false;
+  try {
+    if (wish.memoryFile === undefined) isQuiesced = await stackAtRest(live, overlays, signal);
+    else await saveWithMemory({ live, wish, overlays, memoryFile: wish.memoryFile, wasRunning }, signal);
+    return { pauseMs: watch.longestMs(), isQuiesced };
+  } finally {
+    watch[Symbol.dispose]();
+    const patience = AbortSignal.any([AbortSignal.timeout(10_000), live.detached]);
+    await overlays.close(patience).catch(() => {}); // QEMU is gone, and its end is told by itself
+    if (wasRunning && live.status !== "running") await live.continue(patience).catch(() => {});
+  }
+}
+
+/** Asks the guest to bring its file systems to rest, when its agent answers. */
+async function stackAtRest(live: LiveVm, overlays: OpenOverlays, signal: AbortSignal): Promise<boolean> {
+  const { agent, agentWatch } = live;
+  if (agent === undefined || agentWatch?.state !== "answering" || live.status !== "running") {
+    await overlays.stack(signal);
+    return false;
+  }
+  const frozen = await freezeGuest(agent, freezeWithinMs, signal).catch(() => undefined); // not every guest can
+  try {
+    await overlays.stack(signal);
+  } finally {
+    // Also after a freeze that did not answer: it may have come through.
+    await thawGuest(agent, freezeWithinMs, AbortSignal.timeout(2 * freezeWithinMs)).catch(() => {});
+  }
+  return frozen !== undefined && frozen > 0;
+}
+
+type Saving = {
+  live: LiveVm;
+  wish: LiveSnapshotWish;
+  overlays: OpenOverlays;
+  memoryFile: string;
+  wasRunning: boolean;
+};
+
+async function saveWithMemory(saving: Saving, signal: AbortSignal): Promise<void> {
+  const { live, wish, memoryFile, wasRunning } = saving;
+  const { session, directory } = live;
+  const isInBackground = wasRunning && (await setBackground(live, true, signal));
+  try {
+    await using receiver = await receiveMemory(
+      { socketPath: directory.migration, file: memoryFile },
+      () => wish.prepareSocket(directory.migration),
+      signal,
+    );
+    await enableMigrationEvents(session, signal);
+    await session.execute(
+      "migrate-set-parameters",
+      { "max-bandwidth": 10 * 1024 ** 3, "downtime-limit": 20 },
+      {},
+      signal,
+    );
+    const outcome = migrationOutcome(session, signal);
+    outcome.catch(() => {}); // the refusal below says more
+    const send = () => session.execute("migrate", { uri: receiver.uri }, {}, signal);
+    if (isInBackground) await saveInBackground({ ...saving, send, outcome }, signal);
+    else await saveThenStack({ ...saving, send, outcome }, signal);
+    await receiver.received;
+  } catch (error) {
+    const patience = AbortSignal.any([AbortSignal.timeout(10_000), live.detached]);
+    await session.execute("migrate_cancel", {}, {}, patience).catch(() => {});
+    throw error;
+  } finally {
+    if (isInBackground)
+      await setBackground(live, false, AbortSignal.any([AbortSignal.timeout(10_000), live.detached])).catch(
+        () => {},
+      );
+  }
+}
+
+type Sending = Saving & { send: () => Promise<unknown>; outcome: Promise<void> };
+
+/** The guest stands still only while its devices are saved and its memory is marked; the memory follows as it runs. */
+async function saveInBackground(
+  { live, overlays, send, outcome }: Sending,
+  signal: AbortSignal,
+): Promise<void> {
+  const started = untilSending(live);
+  await live.pause(signal);
+  await overlays.stack(signal);
+  await send();
+  await Promise.race([started, outcome]);
+  await live.continue(signal);
+  await outcome;
+}
+
+/**
+ * Where the kernel lets QEMU not watch its memory: save it while the guest runs, again what it changed, and the rest
+ * with the guest stopped. A QEMU that loses writes on that way saves a guest that stands still.
+ */
+async function saveThenStack(
+  { live, overlays, send, outcome, wasRunning }: Sending,
+  signal: AbortSignal,
+): Promise<void> {
+  const { accelerator, qemuVersion } = live.record;
+  const { verdict } = checkQemuSafety({ accelerator, qemuVersion, feature: "precopy_migration" });
+  if (wasRunning && verdict === "refused") await live.pause(signal);
+  await send();
+  const patience = setTimeout(() => void live.pause(signal).catch(() => {}), liveSaveMs);
+  try {
+    await outcome;
+  } finally {
+    clearTimeout(patience);
+  }
+  await overlays.stack(signal);
+  await live.continue(signal);
+  // Only a run brings QEMU back from the end of a migration, so one that was paused runs for a moment.
+  if (!wasRunning) await live.pause(signal);
+}
+
+function untilSending({ session }: LiveVm): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = session.onEvent((event) => {
+    if (event.event !== "MIGRATION" || event.data.status === "setup") return;
+    stop();
+    resolve();
+  });
+  return promise;
+}
+
+/** False where QEMU or the kernel cannot. */
+async function setBackground({ session }: LiveVm, state: boolean, signal: AbortSignal): Promise<boolean> {
+  const capabilities = [{ capability: "background-snapshot", state } as const];
+  try {
+    await session.execute("migrate-set-capabilities", { capabilities }, {}, signal);
+    return true;
+  } catch (error) {
+    if (isFault(error, "qmp.refused")) return false;
+    throw error;
+  }
+}
+
+/** Measures from QEMU's own clock how long the guest stood still. */
+function watchPauses({ session }: LiveVm): Disposable & { longestMs(): number } {
+  let stoppedAt: number | undefined;
+  let longest = 0;
+  const stop = session.onEvent((event) => {
+    if (event.event === "STOP") stoppedAt = event.timestampMs;
+    if (event.event !== "RESUME" || stoppedAt === undefined) return;
+    longest = Math.max(longest, event.timestampMs - stoppedAt);
+    stoppedAt = undefined;
+  });
+  return { longestMs: () => Math.round(longest * 10) / 10, [Symbol.dispose]: stop };
+}
