@@ -5,6 +5,8 @@ export type PlannedDisk = {
   bus: DiskBus;
   path: string;
   format: "qcow2" | "raw";
+  /** Instead of `path`, for a volume behind an NBD server. */
+  nbd?: { socketPath: string; exportName: string };
   isReadOnly: boolean;
   /** The files below this one, in case it is an overlay: QEMU sees no others. */
   backing?: string[];

@@ -232,6 +232,23 @@ for (const [bus, isReadOnly, driver] of diskTable) {
   });
 }
 
+test("a disk behind an NBD server is opened by its export, and does not wait for one that was taken away", () => {
+  const nbd = { socketPath: "/run/nbd.sock", exportName: "host.vm.root" };
+
+  const all = argv(plan({}, { disks: [disk({ format: "raw", path: "", nbd })] }));
+
+  const [node] = values(all, "-blockdev") as Record<string, unknown>[];
+  const { "node-name": _name, ...file } = node?.["file"] as Record<string, unknown>;
+  assert.equal(node?.["driver"], "raw");
+  assert.deepEqual(file, {
+    driver: "nbd",
+    server: { type: "unix", path: "/run/nbd.sock" },
+    export: "host.vm.root",
+    "read-only": false,
+    discard: "unmap",
+  });
+});
+
 test("what no QEMU can do is refused before it is tried", () => {
   const sata = Array.from({ length: 7 }, (_, index) => disk({ name: `d${index}`, bus: "sata" }));
 
