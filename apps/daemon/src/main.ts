@@ -1,9 +1,8 @@
-import { enableCompileCache } from "node:module";
 import { isFault } from "@serai/kit/fault";
-import { openCodeCache } from "./code-cache.ts";
 import { readConfiguration, usage, type Configuration } from "./configuration.ts";
+import { becomeLean } from "./lean-process.ts";
 
-/** The daemon's entry. The rest is loaded through a cache of its compiled code: less memory, a faster start. */
+/** The daemon's entry: reads what is asked, puts the process in its lean form, and then loads the rest. */
 
 function configurationOrExit(): Configuration {
   try {
@@ -18,6 +17,6 @@ function configurationOrExit(): Configuration {
 }
 
 const configuration = configurationOrExit();
-enableCompileCache(openCodeCache("host", undefined));
+becomeLean(import.meta.filename);
 const { runDaemon } = await import("./run-daemon.ts");
 await runDaemon(configuration);

@@ -3,9 +3,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import type { Logger } from "@serai/kit/logger";
-import { openCodeCache } from "./code-cache.ts";
 import type { FromControl, ToControl } from "./control-messages.ts";
 import type { ControlUser } from "./control-user.ts";
+import { leanEnvironment, leanFlags } from "./lean-process.ts";
 import type { ControlConfiguration } from "./run-control.ts";
 
 export type SupervisorOptions = {
@@ -99,16 +99,14 @@ const code = resolve(import.meta.dirname, "../../..");
 const shownAt = "/mnt";
 
 function launch({ user }: SupervisorOptions): ChildProcess {
-  const cache = openCodeCache("control", user);
   const env = {
     PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
     ...passedOn("SERAI_LOG"),
-    ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }),
+    ...leanEnvironment("control", user),
   };
   const stdio: ["ignore", "inherit", "inherit", "ipc"] = ["ignore", "inherit", "inherit", "ipc"];
-  const flags = ["--disable-warning=ExperimentalWarning", "--max-semi-space-size=1", "--optimize-for-size"];
   const script = join(import.meta.dirname, "control-main.ts");
-  if (user === undefined) return spawn(process.execPath, [...flags, script], { env, stdio, cwd: "/" });
+  if (user === undefined) return spawn(process.execPath, [...leanFlags, script], { env, stdio, cwd: "/" });
   const drop = [
     "setpriv",
     `--reuid=${user.uid}`,
@@ -121,7 +119,7 @@ function launch({ user }: SupervisorOptions): ChildProcess {
   ];
   const canWalk = isWalkable(code) && isWalkable(dirname(process.execPath));
   if (canWalk)
-    return spawn(drop[0] as string, [...drop.slice(1), process.execPath, ...flags, script], {
+    return spawn(drop[0] as string, [...drop.slice(1), process.execPath, ...leanFlags, script], {
       env,
       stdio,
       cwd: "/",
@@ -129,7 +127,7 @@ function launch({ user }: SupervisorOptions): ChildProcess {
   // For example below /root. A mount that only this process tree sees is the smallest door there is.
   const seen = (path: string) => path.replace(code, shownAt);
   const mount = `mount --bind "$1" ${shownAt} && cd / && shift && exec "$@"`;
-  const command = [...drop, seen(process.execPath), ...flags, seen(script)];
+  const command = [...drop, seen(process.execPath), ...leanFlags, seen(script)];
   return spawn("unshare", ["--mount", "--", "sh", "-c", mount, "sh", code, ...command], {
     env,
     stdio,

@@ -1,12 +1,13 @@
+import { execFile } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 export type TlsPair = { key: string; cert: string };
 
 const dayMs = 86_400_000;
-const lifetimeDays = 397; // browsers refuse more
 const renewBeforeMs = 30 * dayMs;
 
 /** The certificate of this directory; made anew when there is none, it ends soon, or it does not name the host. */
@@ -49,33 +50,9 @@ async function replace(path: string, text: string, mode: number): Promise<void> 
   await rename(`${path}.new`, path);
 }
 
-/** Loaded only when a certificate is made: the library is larger than everything else here. */
+/** In a process of its own: its library is larger than everything else here, and is needed once in a year. */
 async function makePair(nowMs: number): Promise<TlsPair> {
-  await import("reflect-metadata");
-  const x509 = await import("@peculiar/x509");
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: `CN=Serai on ${hostname()}`,
-    notBefore: new Date(nowMs - dayMs),
-    notAfter: new Date(nowMs + lifetimeDays * dayMs),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension([
-        { type: "dns", value: "localhost" },
-        { type: "dns", value: hostname() },
-        { type: "ip", value: "127.0.0.1" },
-        { type: "ip", value: "::1" },
-      ]),
-    ],
-  });
-  const key = x509.PemConverter.encode(
-    await crypto.subtle.exportKey("pkcs8", keys.privateKey),
-    "PRIVATE KEY",
-  );
-  return { key: `${key}\n`, cert: `${certificate.toString("pem")}\n` };
+  const script = join(import.meta.dirname, "make-certificate.ts");
+  const { stdout } = await promisify(execFile)(process.execPath, [script, String(nowMs)], { timeout: 60_000 });
+  return JSON.parse(stdout) as TlsPair;
 }

@@ -1,15 +1,10 @@
-import {
-  request as httpRequest,
-  Agent as HttpAgent,
-  type ClientRequest,
-  type IncomingMessage,
-  type RequestOptions,
-} from "node:http";
+import type { ClientRequest, IncomingMessage, RequestOptions } from "node:http";
 import { request as httpsRequest, Agent as HttpsAgent } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TLSSocket } from "node:tls";
 import { Fault } from "@serai/kit/fault";
+import { http } from "@serai/kit/http";
 import type { Transport, TransportBody, TransportReply, TransportRequest } from "./transport.ts";
 
 export type NodeTarget =
@@ -30,14 +25,14 @@ export function nodeTransport(target: NodeTarget): NodeTransport {
   const isLocal = "socketPath" in target;
   const isPlain = isLocal || target.url.startsWith("http:");
   const agent = isPlain
-    ? new HttpAgent({ keepAlive: true, maxSockets: 64 })
+    ? new http.Agent({ keepAlive: true, maxSockets: 64 })
     : new HttpsAgent({ keepAlive: true, maxSockets: 64, ...trust(target) });
   const where: RequestOptions = isLocal
     ? { socketPath: target.socketPath, host: "localhost" }
     : hostOf(target.url);
   const start = ({ method, path, headers, body }: TransportRequest, signal: AbortSignal) => {
     const options = { ...where, method, path, headers: { ...headers }, agent, signal };
-    return send((isPlain ? httpRequest : httpsRequest)(options), body, { signal, target });
+    return send((isPlain ? http.request : httpsRequest)(options), body, { signal, target });
   };
   return {
     request: async (request, signal) => {

@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { Type } from "@serai/model/schema";
 
 export const maxPageSize = 1000;
 

@@ -1,6 +1,7 @@
 import type { FaultCode } from "@serai/kit/fault";
 import { DiskBusSchema, ExitPolicySchema, PortForwardSchema, VmSpecSchema } from "@serai/model/vm-spec";
-import { Type, type Static, type TSchema } from "typebox";
+import { Type } from "@serai/model/schema";
+import type { Static, TSchema } from "typebox";
 
 const text = Type.String();
 const moment = Type.String({ format: "date-time" });

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import type { Route } from "@serai/api-contract/route";
 import type { Services } from "@serai/control/services/services";
 import type { Actor } from "@serai/control/services/actor";
 import { Fault } from "@serai/kit/fault";
+import { http } from "@serai/kit/http";
 import type { Logger } from "@serai/kit/logger";
 import {
   fastify as createFastify,
@@ -13,7 +13,6 @@ import {
   type FastifyServerOptions,
   type FastifyRequest,
 } from "fastify";
-import { Settings as TypeSettings } from "typebox/system";
 import { createAuthenticator, type Authenticator } from "./authenticate.ts";
 import { registerConsole } from "./console-files.ts";
 import { createReader } from "./dispatch.ts";
@@ -64,8 +63,6 @@ declare module "fastify" {
 
 /** Builds the server of the whole contract; nothing listens yet. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  // The default of 8 cuts unions off in the middle, and the message would name only some of what is allowed.
-  TypeSettings.Set({ maxErrors: 100 });
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const { logger, services } = options;
   const fastify = bareFastify(logger);
@@ -134,7 +131,7 @@ function bareFastify(logger: Logger): FastifyInstance {
     genReqId: () => prefix + (++count).toString(36),
     requestIdHeader: false,
     // Only routing is Fastify's: the listening sockets are ours, because there are several.
-    serverFactory: (handler) => createServer(handler),
+    serverFactory: (handler) => http.createServer(handler),
     // Validation and serialisation are ours; without this Fastify loads Ajv and a code generator.
     schemaController: {
       compilersFactory: {

@@ -2,9 +2,10 @@ import type { Route } from "@serai/api-contract/route";
 import type { Actor } from "@serai/control/services/actor";
 import type { Context } from "@serai/control/services/request";
 import { Fault } from "@serai/kit/fault";
+import { Type } from "@serai/model/schema";
+import { schemaCheck, type SchemaCheck } from "@serai/model/schema-check";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { Type, type TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
+import type { TSchema } from "typebox";
 import { explainIssues, sentenceOf } from "./explain-issues.ts";
 import type { Call } from "./implement.ts";
 import { readQuery } from "./read-query.ts";
@@ -40,11 +41,11 @@ type Check = (value: unknown) => unknown;
 
 function checker(schema: TSchema | undefined, where: string): Check | undefined {
   if (schema === undefined) return undefined;
-  let validator: Validator | undefined; // compiled at first use: most routes of most processes are never called
+  let validator: SchemaCheck | undefined; // made at first use: most routes of most processes are never called
   return (value) => {
-    validator ??= Compile(schema);
-    if (validator.Check(value)) return value;
-    const issues = explainIssues(schema, validator.Errors(value), where);
+    validator ??= schemaCheck(schema);
+    if (validator.matches(value)) return value;
+    const issues = explainIssues(schema, validator.issues(value), where);
     throw new Fault("request.malformed", sentenceOf(issues), { details: { issues } });
   };
 }

@@ -1,10 +1,8 @@
+import type { SchemaIssue as RawIssue } from "@serai/model/schema-check";
 import type { TSchema } from "typebox";
-import type { Validator } from "typebox/compile";
 
 /** One thing that is wrong with a request; `path` is where, `allowed` what would be right. */
 export type Issue = { path: string; problem: string; allowed?: string };
-
-type RawIssue = ReturnType<Validator["Errors"]>[number];
 
 const maxIssues = 10;
 
@@ -13,8 +11,7 @@ export function explainIssues(schema: TSchema, raw: readonly RawIssue[], where: 
   const found = new Map<string, Issue>();
   const kept = keepNearestBranch(raw);
   for (const issue of kept) {
-    if (issue.keyword === "anyOf" || issue.schemaPath.endsWith("/additionalProperties")) continue;
-    if (issue.keyword === "const") continue;
+    if (issue.keyword === "anyOf" || issue.keyword === "const") continue;
     for (const one of explain(schema, issue, where)) if (!found.has(one.path)) found.set(one.path, one);
   }
   for (const [path, allowed] of literalChoices(kept)) {
@@ -51,7 +48,7 @@ function fieldName(where: string, pointer: string): string {
 }
 
 function explain(schema: TSchema, issue: RawIssue, where: string): Issue[] {
-  const params = issue.params as Record<string, unknown>;
+  const { params } = issue;
   const at = (path: string, problem: string, allowed?: string): Issue => ({
     path: fieldName(where, path),
     problem,
@@ -76,8 +73,6 @@ function explain(schema: TSchema, issue: RawIssue, where: string): Issue[] {
           String(schemaAt(schema, issue.schemaPath)?.["description"] ?? params["pattern"]),
         ),
       ];
-    case "boolean":
-      return [];
     default:
       return [at(issue.instancePath, issue.message)];
   }

@@ -1,9 +1,10 @@
-import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
+import type { RequestListener, Server as HttpServer } from "node:http";
 import { createServer as createHttpsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { problemContentType, problemFrom } from "@serai/api-contract/problem";
 import { Fault, type FaultCode } from "@serai/kit/fault";
+import { http } from "@serai/kit/http";
 import type { Limits } from "./limits.ts";
 import type { WebSockets } from "./web-socket.ts";
 
@@ -44,7 +45,7 @@ export async function openListener({
         { ...options, ...tls, minVersion: "TLSv1.2", handshakeTimeout: limits.headersMs },
         handler,
       )
-    : createHttpServer(options, handler);
+    : http.createServer(options, handler);
   server.timeout = limits.idleMs;
   server.maxConnections = limits.maxConnections;
   server.maxHeadersCount = 100;

@@ -1,7 +1,8 @@
-import { ServerResponse, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { closeCodes } from "@serai/api-contract/watch-frame";
 import { Fault } from "@serai/kit/fault";
+import { http } from "@serai/kit/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Limits } from "./limits.ts";
@@ -52,7 +53,7 @@ export function createWebSockets(fastify: FastifyInstance, limits: Limits): WebS
     onUpgrade(request, socket, head) {
       socket.on("error", () => socket.destroy());
       upgrades.set(request, { socket, head });
-      const response = new ServerResponse(request);
+      const response = new http.ServerResponse(request);
       response.shouldKeepAlive = false;
       response.assignSocket(socket as never);
       // A refused upgrade ends the connection; an accepted one is hijacked and never finishes this response.

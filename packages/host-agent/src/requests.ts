@@ -4,10 +4,11 @@ import {
   vmExportFormats,
   type DiskExportFormat,
 } from "@serai/model/image-format";
+import { Type } from "@serai/model/schema";
+import { schemaCheck } from "@serai/model/schema-check";
 import { DeviceNameSchema } from "@serai/model/vm-spec";
 import { snapshotVerbs, type SnapshotVerb } from "@serai/model/snapshot";
-import { Type, type TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import type { TSchema } from "typebox";
 import type { HostAgent } from "./host-agent.ts";
 
 export type HostRequest = {
@@ -46,8 +47,8 @@ function request<Body>(
   run: (agent: Omit<HostAgent, "close">, body: Body, signal: AbortSignal) => Promise<unknown>,
   options: { maxBytes?: number; outlivesCaller?: boolean } = {},
 ): HostRequest {
-  const check = Compile(schema);
-  return { isValid: (body) => check.Check(body), maxBytes: 4096, ...options, run };
+  const check = schemaCheck(schema);
+  return { isValid: (body) => check.matches(body), maxBytes: 4096, ...options, run };
 }
 
 const exportImage = Type.Object(

@@ -1,12 +1,13 @@
 import { once } from "node:events";
 import { chmod, chown, rm } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Readable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { errorChain, Fault, faultToJson } from "@serai/kit/fault";
+import { http } from "@serai/kit/http";
 import type { Logger } from "@serai/kit/logger";
 import { IdSchema } from "@serai/model/host-request";
-import { Compile } from "typebox/compile";
+import { schemaCheck } from "@serai/model/schema-check";
 import type { HostAgent } from "./host-agent.ts";
 import { hostRequests, type HostRequest } from "./requests.ts";
 
@@ -21,7 +22,7 @@ export type HostServerOptions = {
 export type HostServer = { close(): Promise<void> };
 
 const stepDeadlineMs = 15 * 60_000;
-const idCheck = Compile(IdSchema);
+const idCheck = schemaCheck(IdSchema);
 
 /**
  * Offers the host to the process that controls it, on a unix socket: `POST /v1/<request>` with JSON both ways,
@@ -30,7 +31,7 @@ const idCheck = Compile(IdSchema);
 export async function serveHost({ agent, socketPath, gid, logger }: HostServerOptions): Promise<HostServer> {
   const ended = new AbortController();
   const context = { agent, logger, ended: ended.signal };
-  const server = createServer({ keepAliveTimeout: 0, requestTimeout: 60_000, maxHeaderSize: 4096 });
+  const server = http.createServer({ keepAliveTimeout: 0, requestTimeout: 60_000, maxHeaderSize: 4096 });
   server.on("request", (request, response) => void answer(context, request, response));
   server.on("upgrade", (request, socket, head) => void upgrade(context, request, { socket, head }));
   const sockets = new Set<Duplex>();
@@ -167,7 +168,7 @@ async function upgrade(
   try {
     const [, vm = "", name = ""] =
       /^\/v1\/streams\/([a-z0-9-]+)\/(serial|display)$/.exec(message.url ?? "") ?? [];
-    if (!idCheck.Check(vm))
+    if (!idCheck.matches(vm))
       throw new Fault("request.malformed", "The request to the host does not have its shape.");
     const inner = await context.agent.openStream(vm, name as "serial" | "display", context.ended);
     socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: serai-stream\r\n\r\n");

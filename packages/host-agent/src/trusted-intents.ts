@@ -2,11 +2,11 @@ import { Fault } from "@serai/kit/fault";
 import { IdSchema } from "@serai/model/host-request";
 import { importFormats } from "@serai/model/image-format";
 import type { ImageRecord } from "@serai/model/image";
+import { Type } from "@serai/model/schema";
+import { schemaCheck } from "@serai/model/schema-check";
 import type { SnapshotRecord } from "@serai/model/snapshot";
 import type { VmRecord } from "@serai/model/vm";
 import { ImageNameSchema, VmSpecSchema } from "@serai/model/vm-spec";
-import { Type } from "typebox";
-import { Compile } from "typebox/compile";
 import type { Intents, IntentSource } from "./intent-source.ts";
 
 const counter = Type.Integer({ minimum: 0 });
@@ -45,10 +45,10 @@ const SnapshotRecordSchema = Type.Object({
   generation: counter,
 });
 
-const snapshotCheck = Compile(SnapshotRecordSchema);
-const vmCheck = Compile(VmRecordSchema);
-const imageCheck = Compile(ImageRecordSchema);
-const idCheck = Compile(IdSchema);
+const snapshotCheck = schemaCheck(SnapshotRecordSchema);
+const vmCheck = schemaCheck(VmRecordSchema);
+const imageCheck = schemaCheck(ImageRecordSchema);
+const idCheck = schemaCheck(IdSchema);
 
 /** Wraps a source so that every record is checked, and belongs to the id it was asked by. */
 export function trustedIntents(source: IntentSource): Intents {
@@ -56,7 +56,7 @@ export function trustedIntents(source: IntentSource): Intents {
     vm(id) {
       const record = parse(source.vm(id));
       if (record === undefined) return undefined;
-      if (!vmCheck.Check(record) || record.id !== id || required.some((field) => record.spec[field] === undefined)) {
+      if (!vmCheck.matches(record) || record.id !== id || required.some((field) => record.spec[field] === undefined)) {
         throw refused("VM", id);
       }
       return record as unknown as VmRecord; // what a host acts on was checked; the rest it does not read
@@ -64,23 +64,23 @@ export function trustedIntents(source: IntentSource): Intents {
     image(id) {
       const record = parse(source.image(id));
       if (record === undefined) return undefined;
-      if (!imageCheck.Check(record) || record.id !== id) throw refused("image", id);
+      if (!imageCheck.matches(record) || record.id !== id) throw refused("image", id);
       return record as unknown as ImageRecord;
     },
     snapshot(id) {
       const record = parse(source.snapshot(id));
       if (record === undefined) return undefined;
-      if (!snapshotCheck.Check(record) || record.id !== id) throw refused("snapshot", id);
+      if (!snapshotCheck.matches(record) || record.id !== id) throw refused("snapshot", id);
       return record as unknown as SnapshotRecord;
     },
-    vmIds: () => new Set(source.vmIds().filter((id) => idCheck.Check(id))),
-    imageIds: () => new Set(source.imageIds().filter((id) => idCheck.Check(id))),
+    vmIds: () => new Set(source.vmIds().filter((id) => idCheck.matches(id))),
+    imageIds: () => new Set(source.imageIds().filter((id) => idCheck.matches(id))),
   };
 }
 
 /** Refuses what is not shaped like one of our ids, before it is used as a file name. */
 export function assertId(id: string): void {
-  if (!idCheck.Check(id)) throw new Fault("request.malformed", "That is not an id; ids look like vm-3k9d0xq2m7ap.");
+  if (!idCheck.matches(id)) throw new Fault("request.malformed", "That is not an id; ids look like vm-3k9d0xq2m7ap.");
 }
 
 function parse(text: string | undefined): unknown {

@@ -1,4 +1,5 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
+import { Type } from "./schema.ts";
 import type { Appliance } from "./appliance.ts";
 import type { StoredFormat, VmExportFormat } from "./image-format.ts";
 

@@ -1,4 +1,5 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
+import { Type } from "./schema.ts";
 import { DeviceNameSchema, NameSchema } from "./vm-spec.ts";
 
 const description = (text: string) => ({ description: text });

@@ -1,4 +1,5 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
+import { Type } from "./schema.ts";
 import { NameSchema } from "./vm-spec.ts";
 
 const PortSchema = Type.Integer({ minimum: 1, maximum: 65535 });

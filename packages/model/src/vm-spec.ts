@@ -1,4 +1,5 @@
-import { Type, type Static } from "typebox";
+import type { Static } from "typebox";
+import { Type } from "./schema.ts";
 
 export const MiB = 1024 * 1024;
 export const GiB = 1024 * MiB;

@@ -1,14 +1,15 @@
-import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import type { Agent, IncomingMessage } from "node:http";
 import { createInterface } from "node:readline";
 import type { Duplex } from "node:stream";
 import type { ExportStream, HostLink } from "@serai/control/host-link";
 import { Fault, faultFromJson, isFaultCode, type FaultJson } from "@serai/kit/fault";
+import { http } from "@serai/kit/http";
 
 export type HostLinkClient = HostLink & { close(): void };
 
 /** The host in the other process, over its unix socket. Connects when asked, each time anew when it was gone. */
 export function createHostLinkClient(socketPath: string): HostLinkClient {
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
   const line: Line = { socketPath, agent };
   const ask = async <T>(name: string, body: unknown, signal: AbortSignal): Promise<T> =>
     JSON.parse((await readAll(await post(line, { name, body }, signal))).toString("utf8")) as T;
@@ -44,7 +45,7 @@ function post(
 ): Promise<IncomingMessage> {
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
-    const request = httpRequest({
+    const request = http.request({
       socketPath: line.socketPath,
       agent: line.agent,
       method: "POST",
@@ -102,7 +103,7 @@ const connectDeadlineMs = 30_000;
 
 function openStream(line: Line, path: string, signal: AbortSignal): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({
+    const request = http.request({
       socketPath: line.socketPath,
       path,
       headers: { connection: "Upgrade", upgrade: "serai-stream" },

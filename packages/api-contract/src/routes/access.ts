@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { Type } from "@serai/model/schema";
 import { route } from "../route.ts";
 import { MeSchema, RoleSchema, TokenViewSchema } from "../schemas.ts";
 

@@ -1,5 +1,5 @@
 import { ImageNameSchema, ReferenceSchema } from "@serai/model/vm-spec";
-import { Type } from "typebox";
+import { Type } from "@serai/model/schema";
 import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
 import { ImageViewSchema, OperationSchema, pageOf } from "../schemas.ts";

@@ -1,4 +1,4 @@
-import { Type } from "typebox";
+import { Type } from "@serai/model/schema";
 import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
 import { EventSchema, OperationSchema, pageOf } from "../schemas.ts";

@@ -1,5 +1,5 @@
 import { ImageNameSchema, ReferenceSchema } from "@serai/model/vm-spec";
-import { Type } from "typebox";
+import { Type } from "@serai/model/schema";
 import { route } from "../route.ts";
 import { OperationSchema, pageOf, SnapshotViewSchema } from "../schemas.ts";
 

@@ -1,6 +1,6 @@
 import { ExecRequestSchema } from "@serai/model/host-request";
+import { Type } from "@serai/model/schema";
 import { DeviceNameSchema, ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
-import { Type } from "typebox";
 import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
 import { ExecResultSchema, OperationSchema, pageOf, VmViewSchema } from "../schemas.ts";
