@@ -42,7 +42,10 @@ export async function exportVm(
   const { spec } = record;
   if (format === "ova") {
     if (spec.kernel !== undefined) {
-      throw new Fault("vm.spec_invalid", "It boots a kernel directly, which an OVA cannot hold: export its disks.");
+      throw new Fault(
+        "vm.spec_invalid",
+        "It boots a kernel directly, which an OVA cannot hold: export its disks.",
+      );
     }
     const disks = new Map<string, DiskAtRest>();
     const kept: CompleteDisk[] = [];
@@ -56,7 +59,10 @@ export async function exportVm(
   }
   const disk = name === undefined ? spec.disks[0] : spec.disks.find((candidate) => candidate.name === name);
   if (disk === undefined) {
-    throw new Fault("volume.not_found", name === undefined ? "It has no disk to export." : `It has no disk ${name}.`);
+    throw new Fault(
+      "volume.not_found",
+      name === undefined ? "It has no disk to export." : `It has no disk ${name}.`,
+    );
   }
   const as = { name: `${spec.name}-${disk.name}`, format };
   return stores.exports.disk(await atRest({ record, disk, owner }, stores, signal), as, signal);

@@ -32,14 +32,18 @@ export async function provisionVolumes(
 }
 
 /** Turns intent into what the hypervisor needs, with this host's own paths. */
-export async function launchPlanFor(record: VmRecord, { pool, images }: Stores, signal: AbortSignal): Promise<LaunchPlan> {
+export async function launchPlanFor(
+  record: VmRecord,
+  { pool, images }: Stores,
+  signal: AbortSignal,
+): Promise<LaunchPlan> {
   const disks: LaunchPlan["disks"] = [];
   for (const disk of record.spec.disks) {
     const base = await baseOf(disk, images, signal);
     const location =
       base !== undefined && isUsedDirectly(disk, base)
         ? contentOf(disk, base, images)
-        : pool.locate(record.id, disk.name);
+        : await pool.attach(record.id, disk.name, signal);
     const { path, format } = location;
     const below = base === undefined ? undefined : contentOf(disk, base, images).path;
     disks.push({
@@ -64,7 +68,11 @@ export async function launchPlanFor(record: VmRecord, { pool, images }: Stores, 
   };
 }
 
-async function kernelOf(record: VmRecord, images: ImageLibrary, signal: AbortSignal): Promise<LaunchPlan["kernel"]> {
+async function kernelOf(
+  record: VmRecord,
+  images: ImageLibrary,
+  signal: AbortSignal,
+): Promise<LaunchPlan["kernel"]> {
   const wanted = record.spec.kernel;
   if (wanted === undefined) return undefined;
   const image = await held(wanted.image, images, signal);
@@ -77,22 +85,36 @@ async function kernelOf(record: VmRecord, images: ImageLibrary, signal: AbortSig
   };
 }
 
-export const baseOf = async (disk: CompleteDisk, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage | undefined> =>
+export const baseOf = async (
+  disk: CompleteDisk,
+  images: ImageLibrary,
+  signal: AbortSignal,
+): Promise<StoredImage | undefined> =>
   disk.image === undefined ? undefined : held(disk.image, images, signal);
 
 export async function held(id: string, images: ImageLibrary, signal: AbortSignal): Promise<StoredImage> {
   assertId(id);
   const image = await images.find(id, signal);
-  if (image === undefined) throw new Fault("image.not_ready", `Image ${id} is not on this host yet; wait until it is ready.`);
+  if (image === undefined)
+    throw new Fault("image.not_ready", `Image ${id} is not on this host yet; wait until it is ready.`);
   return image;
 }
 
 /** Nothing is ever written to it, so the image itself serves. */
-export const isUsedDirectly = (disk: CompleteDisk, image: StoredImage): boolean => disk.isReadOnly || image.kind === "iso";
+export const isUsedDirectly = (disk: CompleteDisk, image: StoredImage): boolean =>
+  disk.isReadOnly || image.kind === "iso";
 
 /** The image's content that this disk is made from; an appliance has several. */
-export function contentOf(disk: Pick<CompleteDisk, "image" | "imageDisk">, image: StoredImage, images: ImageLibrary): { path: string; format: "raw" | "qcow2"; virtualSizeBytes: number } {
-  const whole = { file: image.files.content, format: image.format === "qcow2" ? ("qcow2" as const) : ("raw" as const), virtualSizeBytes: image.virtualSizeBytes };
+export function contentOf(
+  disk: Pick<CompleteDisk, "image" | "imageDisk">,
+  image: StoredImage,
+  images: ImageLibrary,
+): { path: string; format: "raw" | "qcow2"; virtualSizeBytes: number } {
+  const whole = {
+    file: image.files.content,
+    format: image.format === "qcow2" ? ("qcow2" as const) : ("raw" as const),
+    virtualSizeBytes: image.virtualSizeBytes,
+  };
   const index = disk.imageDisk ?? 0;
   const content = image.files.disks === undefined && index === 0 ? whole : image.files.disks?.[index];
   if (content === undefined) throw new Fault("vm.spec_invalid", `Image ${disk.image} has no disk ${index}.`);

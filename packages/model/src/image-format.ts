@@ -20,10 +20,15 @@ export function fileEnding(format: VmExportFormat): string {
   return format === "vmdk-sparse" ? "vmdk" : format;
 }
 
-const endings: Readonly<Record<string, ImportFormat>> = { vhd: "vpc", img: "raw", ...Object.fromEntries(importFormats.map((format) => [format, format])) };
+const endings: Readonly<Record<string, ImportFormat>> = {
+  vhd: "vpc",
+  img: "raw",
+  ...Object.fromEntries(importFormats.map((format) => [format, format])),
+};
 
 /** What the ending of a file's name says; of what is behind a URL nothing else is known. */
-export const formatFromName = (name: string): ImportFormat | undefined => endings[name.toLowerCase().split(".").at(-1) ?? ""];
+export const formatFromName = (name: string): ImportFormat | undefined =>
+  endings[name.toLowerCase().split(".").at(-1) ?? ""];
 
 /** So many of a file's first bytes decide {@link guessFormat}. */
 export const guessBytes = 0x8006;
@@ -41,7 +46,8 @@ const marks: readonly [ImportFormat, number, string][] = [
 
 /** A guess from a file's beginning and its name, as a proposal to its owner; never a reason to trust it. */
 export function guessFormat(head: Uint8Array, name: string): ImportFormat {
-  const has = (at: number, mark: string) => [...mark].every((char, index) => head[at + index] === char.charCodeAt(0));
+  const has = (at: number, mark: string) =>
+    mark.split("").every((char, index) => head[at + index] === char.charCodeAt(0));
   const found = marks.find(([, at, mark]) => has(at, mark));
   if (found !== undefined) return found[0];
   const named = formatFromName(name);

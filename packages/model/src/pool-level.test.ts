@@ -4,7 +4,10 @@ import { poolNotice, poolUse, type PoolLevel } from "./pool-level.ts";
 
 const GiB = 1024 ** 3;
 const at = (usedShare: number, before: PoolLevel = "ok") =>
-  poolUse({ capacityBytes: 1000 * GiB, availableBytes: (1 - usedShare) * 1000 * GiB, provisionedBytes: 2500 * GiB }, before);
+  poolUse(
+    { capacityBytes: 1000 * GiB, availableBytes: (1 - usedShare) * 1000 * GiB, provisionedBytes: 2500 * GiB },
+    before,
+  );
 
 const table = [
   [0.5, "ok", "ok"],

@@ -27,28 +27,45 @@ const fullBytes = 256 * MiB;
 const order: readonly PoolLevel[] = ["ok", "low", "critical", "full"];
 
 /** Judges a pool; `before` keeps a pool that hovers at a limit from changing its level with every look. */
-export function poolUse({ capacityBytes, availableBytes, provisionedBytes }: PoolFigures, before: PoolLevel = "ok"): PoolUse {
+export function poolUse(
+  { capacityBytes, availableBytes, provisionedBytes }: PoolFigures,
+  before: PoolLevel = "ok",
+): PoolUse {
   const whole = Math.max(1, capacityBytes);
   const usedShare = Math.min(1, Math.max(0, 1 - availableBytes / whole));
   const reached = (slack: number): PoolLevel =>
-    availableBytes < fullBytes ? "full" : (limits.findLast(({ share }) => usedShare >= share - slack)?.level ?? "ok");
+    availableBytes < fullBytes
+      ? "full"
+      : (limits.findLast(({ share }) => usedShare >= share - slack)?.level ?? "ok");
   const now = reached(0);
   const isRelieved = order.indexOf(reached(relief)) < order.indexOf(before);
   const level = order.indexOf(now) >= order.indexOf(before) || isRelieved ? now : before;
   return { usedShare, provisionedShare: provisionedBytes / whole, level };
 }
 
-export type PoolNotice = { type: "pool.filling" | "pool.full" | "pool.relieved"; severity: "info" | "warning" | "error"; message: string };
+export type PoolNotice = {
+  type: "pool.filling" | "pool.full" | "pool.relieved";
+  severity: "info" | "warning" | "error";
+  message: string;
+};
 
 /** What people are told when a pool's level changes; undefined when it did not. */
 export function poolNotice(pool: string, before: PoolLevel, use: PoolUse): PoolNotice | undefined {
   if (use.level === before) return undefined;
   const figures = `${Math.round(use.usedShare * 100)} % of it is in use, and its volumes may grow to ${Math.round(use.provisionedShare * 100)} %`;
   if (use.level === "full") {
-    return { type: "pool.full", severity: "error", message: `Pool ${pool} is full: make space, or guests that write are paused. ${figures}.` };
+    return {
+      type: "pool.full",
+      severity: "error",
+      message: `Pool ${pool} is full: make space, or guests that write are paused. ${figures}.`,
+    };
   }
   if (order.indexOf(use.level) < order.indexOf(before)) {
     return { type: "pool.relieved", severity: "info", message: `Pool ${pool} has space again: ${figures}.` };
   }
-  return { type: "pool.filling", severity: use.level === "low" ? "warning" : "error", message: `Pool ${pool} is filling up: ${figures}.` };
+  return {
+    type: "pool.filling",
+    severity: use.level === "low" ? "warning" : "error",
+    message: `Pool ${pool} is filling up: ${figures}.`,
+  };
 }

@@ -31,7 +31,11 @@ export type Conversion = {
  * Converts a judged disk by qemu-img in a jail: the formats are told, never guessed. All or nothing.
  * Throws `pool.full` when the result does not fit what is free, `image.unreadable` when the content is damaged.
  */
-export async function convertImage({ workFolder, from, to, user, deadlineMs }: Conversion, jail: ToolJail, signal: AbortSignal): Promise<void> {
+export async function convertImage(
+  { workFolder, from, to, user, deadlineMs }: Conversion,
+  jail: ToolJail,
+  signal: AbortSignal,
+): Promise<void> {
   const output = join(workFolder, "converted");
   // Some formats note the name that they are written under, and some readers insist on it.
   const made = join(output, basename(to.path));
@@ -42,11 +46,12 @@ export async function convertImage({ workFolder, from, to, user, deadlineMs }: C
     if (process.getuid?.() === 0) await chown(output, user?.uid ?? nobody, user?.gid ?? nobody);
     const result = await jail.run(
       {
-        argv: (seen) => [
-          ...["qemu-img", "convert", "-q", openOptions(from, seen), "-O", to.format],
-          ...(to.options === undefined ? [] : ["-o", to.options]),
-          seen(made),
-        ] as unknown as [string, ...string[]],
+        argv: (seen) =>
+          [
+            ...["qemu-img", "convert", "-q", openOptions(from, seen), "-O", to.format],
+            ...(to.options === undefined ? [] : ["-o", to.options]),
+            seen(made),
+          ] as unknown as [string, ...string[]],
         view: {
           readOnly: [
             from.hasSiblings === true ? [dirname(from.path), "/in"] : [from.path, "/in/disk"],
@@ -54,7 +59,12 @@ export async function convertImage({ workFolder, from, to, user, deadlineMs }: C
           ],
           writable: [[output, "/out"]],
         },
-        limits: { deadlineMs, maxMemoryBytes: 4096 * MiB, maxFileBytes: await mostBytes(workFolder, from.virtualSizeBytes), ...(user && { user }) },
+        limits: {
+          deadlineMs,
+          maxMemoryBytes: 4096 * MiB,
+          maxFileBytes: await mostBytes(workFolder, from.virtualSizeBytes),
+          ...(user && { user }),
+        },
       },
       signal,
     );
@@ -85,7 +95,10 @@ function openOptions({ path, format, backing }: Conversion["from"], seen: (path:
   })}`;
 }
 
-const baseOf = ({ path, format }: NonNullable<Conversion["from"]["backing"]>, file: (name: string) => object): object => ({
+const baseOf = (
+  { path, format }: NonNullable<Conversion["from"]["backing"]>,
+  file: (name: string) => object,
+): object => ({
   driver: format,
   ...(format === "qcow2" && { backing: null }),
   file: file(path),
@@ -102,11 +115,20 @@ async function takeOver(made: string, path: string): Promise<void> {
 }
 
 function conversionFault(stderr: string, path: string): Fault {
-  const words = (stderr.trim().split("\n")[0] ?? "").replace(/^qemu-img: /, "").replaceAll(path, "the disk").replaceAll("/in/disk", "the disk");
+  const words = (stderr.trim().split("\n")[0] ?? "")
+    .replace(/^qemu-img: /, "")
+    .replaceAll(path, "the disk")
+    .replaceAll("/in/disk", "the disk");
   if (/"write" lock/.test(words)) return new Fault("volume.locked", "The disk is in use: stop its VM first.");
   if (/no space left|file too large|file size limit/i.test(words)) return full();
-  return new Fault("image.unreadable", `The image cannot be used. Its content could not be converted: ${words || "it is damaged or far larger than it says"}`);
+  return new Fault(
+    "image.unreadable",
+    `The image cannot be used. Its content could not be converted: ${words || "it is damaged or far larger than it says"}`,
+  );
 }
 
 const full = (): Fault =>
-  new Fault("pool.full", "The converted image does not fit what is free; delete volumes or images, or enlarge the pool.");
+  new Fault(
+    "pool.full",
+    "The converted image does not fit what is free; delete volumes or images, or enlarge the pool.",
+  );

@@ -11,7 +11,12 @@ export type Copied = { sha256: string; sizeBytes: number; head: Buffer };
  * Copies a regular file, leaving holes where it holds zeros, and hashes what it copied.
  * Refuses links and anything that is not a plain file. `headBytes` of the beginning are returned.
  */
-export async function copyHashed(from: string, to: string, headBytes: number, signal: AbortSignal): Promise<Copied> {
+export async function copyHashed(
+  from: string,
+  to: string,
+  headBytes: number,
+  signal: AbortSignal,
+): Promise<Copied> {
   await using target = await open(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o444);
   const copied = await hashFile(from, signal, headBytes, async (chunk, position) => {
     if (!isZero(chunk)) await target.write(chunk, 0, chunk.length, position);
@@ -46,7 +51,11 @@ export async function hashFile(
     await onChunk?.(chunk, position);
     position += bytesRead;
   }
-  return { sha256: hash.digest("hex"), sizeBytes: position, head: head.subarray(0, Math.min(headBytes, position)) };
+  return {
+    sha256: hash.digest("hex"),
+    sizeBytes: position,
+    head: head.subarray(0, Math.min(headBytes, position)),
+  };
 }
 
 const zeros = Buffer.alloc(chunkBytes);

@@ -40,7 +40,11 @@ export async function exportDisk(
   if (disk.format === "qcow2") await checkOwnHeader(disk.path);
   const { user, ...from } = disk;
   const target = { path: to.path, ...targets[to.format] };
-  await convertImage({ workFolder: to.folder, from, to: target, deadlineMs, ...(user && { user }) }, jail, signal);
+  await convertImage(
+    { workFolder: to.folder, from, to: target, deadlineMs, ...(user && { user }) },
+    jail,
+    signal,
+  );
 }
 
 /** A QEMU that was taken over could have made its volume lead to a file of the host; its backing file is told anyway. */

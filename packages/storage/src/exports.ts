@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { fileEnding, type DiskExportFormat } from "@serai/model/image-format";
 import type { CompleteVmSpec } from "@serai/model/vm-spec";
 import { exportDisk, type DiskAtRest } from "./export-disk.ts";
@@ -10,11 +10,18 @@ import { openToolJail, type ToolJail } from "./tool-jail.ts";
 /** What goes out: bytes, and how many. Closing the stream, read or not, removes what was made for it. */
 export type Export = { content: Readable; sizeBytes: number };
 
-export type VmToExport = { spec: CompleteVmSpec; /** Those of the spec that have content, by name. */ disks: ReadonlyMap<string, DiskAtRest> };
+export type VmToExport = {
+  spec: CompleteVmSpec;
+  /** Those of the spec that have content, by name. */ disks: ReadonlyMap<string, DiskAtRest>;
+};
 
 export type Exports = {
   /** `name` is the file's name without ending: some formats note it, and some readers insist on it. */
-  disk(disk: DiskAtRest, as: { name: string; format: DiskExportFormat }, signal: AbortSignal): Promise<Export>;
+  disk(
+    disk: DiskAtRest,
+    as: { name: string; format: DiskExportFormat },
+    signal: AbortSignal,
+  ): Promise<Export>;
   /** An OVA: description, manifest, and each disk as a stream-optimised vmdk. */
   appliance(vm: VmToExport, signal: AbortSignal): Promise<Export>;
 };
@@ -34,7 +41,10 @@ export function openExports(directory: string): Exports {
   };
 
   /** Runs `make` in a folder of its own, which goes when the stream is closed, or at once when there is none. */
-  const inFolder = async (make: (folder: string, jail: ToolJail) => Promise<Export>, signal: AbortSignal): Promise<Export> => {
+  const inFolder = async (
+    make: (folder: string, jail: ToolJail) => Promise<Export>,
+    signal: AbortSignal,
+  ): Promise<Export> => {
     const jail = await open(signal);
     const folder = await mkdtemp(join(directory, "export-"));
     const clear = () => rm(folder, { recursive: true, force: true });
@@ -54,7 +64,10 @@ export function openExports(directory: string): Exports {
       inFolder(async (folder, jail) => {
         const path = join(folder, `${name}.${fileEnding(format)}`);
         await exportDisk(disk, { folder, path, format }, jail, signal);
-        return { content: createReadStream(path, { highWaterMark: 1024 * 1024 }), sizeBytes: (await stat(path)).size };
+        return {
+          content: createReadStream(path, { highWaterMark: 1024 * 1024 }),
+          sizeBytes: (await stat(path)).size,
+        };
       }, signal),
 
     appliance: (vm, signal) =>

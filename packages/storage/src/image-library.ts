@@ -76,9 +76,13 @@ export function imageLibrary(directory: string): ImageLibrary {
       return image;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOSPC") {
-        throw new Fault("pool.full", "There is no space left for this image; delete volumes or images, or enlarge the pool.", {
-          cause: error,
-        });
+        throw new Fault(
+          "pool.full",
+          "There is no space left for this image; delete volumes or images, or enlarge the pool.",
+          {
+            cause: error,
+          },
+        );
       }
       throw error;
     } finally {
@@ -97,26 +101,7 @@ export function imageLibrary(directory: string): ImageLibrary {
         return takeSpooled({ id, aside, spooled, jail: await jail }, signal);
       }),
 
-    takeBuiltin: (id, image, signal) =>
-      fill(id, async (aside) => {
-        const content = `content.${image.format}`;
-        const { sha256, sizeBytes } = await adopt(image.content, join(aside, content), signal);
-        const files: StoredImage["files"] = { content };
-        for (const name of ["initrd", "contentUefi"] as const) {
-          if (image[name] === undefined) continue;
-          await adopt(image[name], join(aside, name), signal);
-          files[name] = name;
-        }
-        return {
-          format: image.format,
-          virtualSizeBytes: image.virtualSizeBytes,
-          sizeBytes,
-          sha256,
-          kind: image.kind,
-          guest: image.guest,
-          files,
-        };
-      }),
+    takeBuiltin: (id, image, signal) => fill(id, (aside) => takeBuiltin(aside, image, signal)),
 
     async remove(id) {
       await rm(folder(id), { recursive: true, force: true });
@@ -129,14 +114,35 @@ export function imageLibrary(directory: string): ImageLibrary {
 }
 
 /** Our own builds need no copy where a hard link will do; both ends are read-only. */
-async function adopt(from: string, to: string, signal: AbortSignal): Promise<{ sha256: string; sizeBytes: number }> {
+async function adopt(
+  from: string,
+  to: string,
+  signal: AbortSignal,
+): Promise<{ sha256: string; sizeBytes: number }> {
   try {
     await link(from, to);
     return await hashFile(to, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EXDEV" && (error as NodeJS.ErrnoException).code !== "EPERM") throw error;
+    if (
+      (error as NodeJS.ErrnoException).code !== "EXDEV" &&
+      (error as NodeJS.ErrnoException).code !== "EPERM"
+    )
+      throw error;
     return copyHashed(from, to, 0, signal);
   }
+}
+
+async function takeBuiltin(aside: string, image: BuiltinImage, signal: AbortSignal): Promise<StoredImage> {
+  const content = `content.${image.format}`;
+  const { sha256, sizeBytes } = await adopt(image.content, join(aside, content), signal);
+  const files: StoredImage["files"] = { content };
+  for (const name of ["initrd", "contentUefi"] as const) {
+    if (image[name] === undefined) continue;
+    await adopt(image[name], join(aside, name), signal);
+    files[name] = name;
+  }
+  const { format, virtualSizeBytes, kind, guest } = image;
+  return { format, virtualSizeBytes, sizeBytes, sha256, kind, guest, files };
 }
 
 type Taking = { id: string; aside: string; spooled: Spooled; jail: ToolJail };
@@ -146,7 +152,11 @@ async function takeSpooled({ id, aside, spooled, jail }: Taking, signal: AbortSi
     // Most hosts never see one: what reads them is loaded when one comes.
     const { takeAppliance } = await import("./ova/take-appliance.ts");
     const checkWhole = (found: string) => checkAnnounced(found, spooled);
-    const { disks, appliance, sha256 } = await takeAppliance({ id, archive: spooled.path, folder: aside, checkWhole }, jail, signal);
+    const { disks, appliance, sha256 } = await takeAppliance(
+      { id, archive: spooled.path, folder: aside, checkWhole },
+      jail,
+      signal,
+    );
     const first = disks[0] as (typeof disks)[number];
     return {
       format: first.format,
@@ -157,7 +167,11 @@ async function takeSpooled({ id, aside, spooled, jail }: Taking, signal: AbortSi
       appliance,
       files: {
         content: first.file,
-        disks: disks.map(({ file, format, virtualSizeBytes }) => ({ file, format: format === "raw" ? "raw" : "qcow2", virtualSizeBytes })),
+        disks: disks.map(({ file, format, virtualSizeBytes }) => ({
+          file,
+          format: format === "raw" ? "raw" : "qcow2",
+          virtualSizeBytes,
+        })),
       },
     };
   }
@@ -165,11 +179,18 @@ async function takeSpooled({ id, aside, spooled, jail }: Taking, signal: AbortSi
   // The spool's owner could change the file after it was checked: check and keep a copy of our own.
   const { sha256 } = await copyHashed(spooled.path, path, 0, signal);
   checkAnnounced(sha256, spooled);
-  const { file, ...facts } = await takeDisk({ path, format: spooled.format, folder: aside, name: "content" }, jail, signal);
+  const { file, ...facts } = await takeDisk(
+    { path, format: spooled.format, folder: aside, name: "content" },
+    jail,
+    signal,
+  );
   return { ...facts, sha256, kind: spooled.format === "iso" ? "iso" : "disk", files: { content: file } };
 }
 
 function checkAnnounced(sha256: string, spooled: Spooled): void {
   if (spooled.sha256 === undefined || sha256 === spooled.sha256) return;
-  throw new Fault("image.checksum_mismatch", `The content has SHA-256 ${sha256}, not ${spooled.sha256} as announced; fetch it again.`);
+  throw new Fault(
+    "image.checksum_mismatch",
+    `The content has SHA-256 ${sha256}, not ${spooled.sha256} as announced; fetch it again.`,
+  );
 }

@@ -19,14 +19,25 @@ const maxOutputBytes = 1024 * 1024;
  * Runs a tool that may read hostile input: clean environment, no stdin, memory, CPU and core limits,
  * no new privileges. Resolves with its exit code; rejects when it cannot be started, is aborted or too slow.
  */
-export function runTool(argv: readonly [string, ...string[]], options: ToolOptions, signal: AbortSignal): Promise<ToolResult> {
+export function runTool(
+  argv: readonly [string, ...string[]],
+  options: ToolOptions,
+  signal: AbortSignal,
+): Promise<ToolResult> {
   const limits = ["prlimit", "--core=0", `--cpu=${Math.ceil(options.deadlineMs / 1000) + 1}`];
   if (options.maxMemoryBytes !== undefined) limits.push(`--as=${options.maxMemoryBytes}`);
   if (options.maxFileBytes !== undefined) limits.push(`--fsize=${options.maxFileBytes}`);
   const { uid, gid } = options.user ?? { uid: 65534, gid: 65534 };
   const drop =
     options.isUnprivileged === true && process.getuid?.() === 0
-      ? ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--no-new-privs", "--bounding-set=-all"]
+      ? [
+          "setpriv",
+          `--reuid=${uid}`,
+          `--regid=${gid}`,
+          "--clear-groups",
+          "--no-new-privs",
+          "--bounding-set=-all",
+        ]
       : ["setpriv", "--no-new-privs"];
   const [program, ...args] = [...limits, ...drop, ...argv] as [string, ...string[]];
   return new Promise((resolve, reject) => {
@@ -40,7 +51,10 @@ export function runTool(argv: readonly [string, ...string[]], options: ToolOptio
       reason = why;
       child.kill("SIGKILL");
     };
-    const timer = setTimeout(() => stop(new Error(`${argv[0]} did not finish within ${options.deadlineMs} ms`)), options.deadlineMs);
+    const timer = setTimeout(
+      () => stop(new Error(`${argv[0]} did not finish within ${options.deadlineMs} ms`)),
+      options.deadlineMs,
+    );
     const onAbort = () => stop(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     const output = { stdout: "", stderr: "" };

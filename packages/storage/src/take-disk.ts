@@ -6,7 +6,12 @@ import { inspectImage, type DiskFormat } from "./formats/inspect-image.ts";
 import type { ToolJail } from "./tool-jail.ts";
 
 /** A disk as the library keeps it. */
-export type TakenDisk = { file: string; format: "raw" | "qcow2" | "iso"; virtualSizeBytes: number; sizeBytes: number };
+export type TakenDisk = {
+  file: string;
+  format: "raw" | "qcow2" | "iso";
+  virtualSizeBytes: number;
+  sizeBytes: number;
+};
 
 export type DiskToTake = {
   /** Our own copy; gone afterwards. */
@@ -23,10 +28,15 @@ const checkDeadlineMs = 120_000;
 const convertDeadlineMs = 55 * 60_000;
 
 /** Judges a disk by its header, then by a jailed check of its structure, and keeps it, as qcow2 when it is of a foreign format. */
-export async function takeDisk({ path, format, folder, name, siblings }: DiskToTake, jail: ToolJail, signal: AbortSignal): Promise<TakenDisk> {
+export async function takeDisk(
+  { path, format, folder, name, siblings }: DiskToTake,
+  jail: ToolJail,
+  signal: AbortSignal,
+): Promise<TakenDisk> {
   const { virtualSizeBytes, isNative } = await inspectImage(path, format, siblings);
   const hasSiblings = siblings !== undefined;
-  if (format === "qcow2" || format === "vmdk") await checkStructure({ path, format, hasSiblings }, jail, signal);
+  if (format === "qcow2" || format === "vmdk")
+    await checkStructure({ path, format, hasSiblings }, jail, signal);
   const kept = isNative ? (format as TakenDisk["format"]) : "qcow2";
   const file = `${name}.${kept}`;
   if (isNative) {
@@ -44,7 +54,11 @@ export async function takeDisk({ path, format, folder, name, siblings }: DiskToT
 type Structure = { path: string; format: "qcow2" | "vmdk"; hasSiblings: boolean };
 
 /** Finds content that is said to be there and is not: it would read as zeros, without a word. */
-async function checkStructure({ path, format, hasSiblings }: Structure, jail: ToolJail, signal: AbortSignal): Promise<void> {
+async function checkStructure(
+  { path, format, hasSiblings }: Structure,
+  jail: ToolJail,
+  signal: AbortSignal,
+): Promise<void> {
   const result = await jail.run(
     {
       argv: (seen) => ["qemu-img", "check", "-q", "-f", format, seen(path)],
@@ -55,6 +69,14 @@ async function checkStructure({ path, format, hasSiblings }: Structure, jail: To
   );
   // 3 = leaked clusters only: wasted space, correct data.
   if (result.exitCode === 0 || result.exitCode === 3) return;
-  const words = result.stderr.trim().split("\n").slice(-1)[0]?.replace(/^qemu-img: /, "") ?? "";
-  throw new Fault("image.unreadable", `The image cannot be used. Its structure is damaged or truncated: ${words}`);
+  const words =
+    result.stderr
+      .trim()
+      .split("\n")
+      .slice(-1)[0]
+      ?.replace(/^qemu-img: /, "") ?? "";
+  throw new Fault(
+    "image.unreadable",
+    `The image cannot be used. Its structure is damaged or truncated: ${words}`,
+  );
 }

@@ -1,7 +1,10 @@
 import { runTool, type ToolOptions, type ToolResult } from "./run-tool.ts";
 
 /** What a jailed tool sees of the machine, besides programs and libraries: these paths, under these names. */
-export type JailView = { readOnly: readonly [path: string, inside: string][]; writable: readonly [path: string, inside: string][] };
+export type JailView = {
+  readOnly: readonly [path: string, inside: string][];
+  writable: readonly [path: string, inside: string][];
+};
 
 export type JailedRun = {
   /** Given the path under which each of the view's paths is seen. */
@@ -17,10 +20,41 @@ export type ToolJail = {
 };
 
 const sandbox = [
-  ...["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--clearenv"],
+  ...[
+    "bwrap",
+    "--unshare-all",
+    "--unshare-user",
+    "--disable-userns",
+    "--die-with-parent",
+    "--new-session",
+    "--clearenv",
+  ],
   ...["--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C"],
-  ...["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/lib", "/lib", "--ro-bind-try", "/lib64", "/lib64", "--ro-bind-try", "/bin", "/bin"],
-  ...["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
+  ...[
+    "--ro-bind",
+    "/usr",
+    "/usr",
+    "--ro-bind-try",
+    "/lib",
+    "/lib",
+    "--ro-bind-try",
+    "/lib64",
+    "/lib64",
+    "--ro-bind-try",
+    "/bin",
+    "/bin",
+  ],
+  ...[
+    "--ro-bind-try",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.cache",
+    "--proc",
+    "/proc",
+    "--dev",
+    "/dev",
+    "--tmpfs",
+    "/tmp",
+  ],
 ] as const;
 
 const kinds: readonly { kind: ToolJail["kind"]; probe: readonly string[] }[] = [
@@ -41,7 +75,11 @@ export async function openToolJail(signal: AbortSignal): Promise<ToolJail> {
 }
 
 async function works(argv: readonly string[], signal: AbortSignal): Promise<boolean> {
-  const run = runTool([...argv] as [string, ...string[]], { deadlineMs: 10_000, isUnprivileged: true }, signal);
+  const run = runTool(
+    [...argv] as [string, ...string[]],
+    { deadlineMs: 10_000, isUnprivileged: true },
+    signal,
+  );
   return (await run).exitCode === 0;
 }
 
@@ -52,7 +90,11 @@ function jail(kind: ToolJail["kind"]): ToolJail {
       const options: ToolOptions = { ...limits, isUnprivileged: true };
       if (kind !== "bubblewrap") {
         const plain = argv((path) => path);
-        return runTool(kind === "no network" ? ["unshare", "--user", "--net", ...plain] : plain, options, signal);
+        return runTool(
+          kind === "no network" ? ["unshare", "--user", "--net", ...plain] : plain,
+          options,
+          signal,
+        );
       }
       const names = new Map([...view.readOnly, ...view.writable]);
       const binds = [
@@ -60,7 +102,11 @@ function jail(kind: ToolJail["kind"]): ToolJail {
         ...view.writable.flatMap(([path, inside]) => ["--bind", path, inside]),
       ];
       const inner = argv((path) => inJail(path, names));
-      return runTool([...sandbox, ...binds, "--chdir", "/tmp", ...inner] as unknown as [string, ...string[]], options, signal);
+      return runTool(
+        [...sandbox, ...binds, "--chdir", "/tmp", ...inner] as unknown as [string, ...string[]],
+        options,
+        signal,
+      );
     },
   };
 }

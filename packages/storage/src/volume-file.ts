@@ -9,22 +9,53 @@ const toolDeadlineMs = 30_000;
 const copyDeadlineMs = 15 * 60_000;
 
 /** Makes a qcow2 file: blank, over its image, or with a copy of it. */
-export async function createVolumeFile(path: string, wish: VolumeWish, how: "linked" | "copied", signal: AbortSignal): Promise<void> {
+export async function createVolumeFile(
+  path: string,
+  wish: VolumeWish,
+  how: "linked" | "copied",
+  signal: AbortSignal,
+): Promise<void> {
   const { base, sizeBytes, disk } = wish;
   if (base !== undefined && how === "copied") {
-    const argv = ["qemu-img", "convert", "-q", "-f", base.format, "-O", "qcow2", "-o", qcow2Options, base.path, path] as const;
+    const argv = [
+      "qemu-img",
+      "convert",
+      "-q",
+      "-f",
+      base.format,
+      "-O",
+      "qcow2",
+      "-o",
+      qcow2Options,
+      base.path,
+      path,
+    ] as const;
     made(await runTool([...argv], { deadlineMs: copyDeadlineMs }, signal), disk);
     if (sizeBytes > base.virtualSizeBytes) await resize(path, sizeBytes, signal);
     return;
   }
   const backing = base === undefined ? [] : ["-b", base.path, "-F", base.format];
-  const argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", qcow2Options, ...backing, path, String(sizeBytes)] as const;
+  const argv = [
+    "qemu-img",
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-o",
+    qcow2Options,
+    ...backing,
+    path,
+    String(sizeBytes),
+  ] as const;
   made(await runTool([...argv] as [string, ...string[]], { deadlineMs: toolDeadlineMs }, signal), disk);
 }
 
 function made(result: ToolResult, disk: string): void {
   if (result.exitCode === 0) return;
-  throw new Fault("pool.full", `Volume ${disk} could not be created: ${result.stderr.trim() || "no reason given"}.`);
+  throw new Fault(
+    "pool.full",
+    `Volume ${disk} could not be created: ${result.stderr.trim() || "no reason given"}.`,
+  );
 }
 
 /** Enlarges a qcow2 file that nobody has open; QEMU's lock on it is asked. Never shrinks. */
@@ -34,10 +65,18 @@ export async function growVolumeFile(path: string, sizeBytes: number, signal: Ab
 }
 
 async function resize(path: string, sizeBytes: number, signal: AbortSignal): Promise<void> {
-  const result = await runTool(["qemu-img", "resize", "-q", "-f", "qcow2", path, String(sizeBytes)], { deadlineMs: toolDeadlineMs }, signal);
+  const result = await runTool(
+    ["qemu-img", "resize", "-q", "-f", "qcow2", path, String(sizeBytes)],
+    { deadlineMs: toolDeadlineMs },
+    signal,
+  );
   if (result.exitCode === 0) return;
-  if (/lock/.test(result.stderr)) throw new Fault("volume.locked", "The volume is in use: stop its VM first.");
-  throw new Fault("pool.full", `The volume could not be enlarged: ${result.stderr.trim() || "no reason given"}.`);
+  if (/lock/.test(result.stderr))
+    throw new Fault("volume.locked", "The volume is in use: stop its VM first.");
+  throw new Fault(
+    "pool.full",
+    `The volume could not be enlarged: ${result.stderr.trim() || "no reason given"}.`,
+  );
 }
 
 /** The size a guest sees, from the header. Throws `volume.not_found`. */

@@ -31,12 +31,32 @@ async function exportWorld(t: TestContext): Promise<ExportWorld> {
   const w = await world(t);
   const base = await plantDisk(w.spool("base"));
   const path = w.spool("volume.qcow2");
-  qemuImg("create", "-q", "-f", "qcow2", "-o", "cluster_size=128k,extended_l2=on", "-b", base, "-F", "raw", path, "28M");
-  execFileSync("qemu-io", ["-f", "qcow2", "-c", "write -P 7 12M 64k", "-c", "write -P 9 26M 4k", path], { stdio: "pipe" });
+  qemuImg(
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-o",
+    "cluster_size=128k,extended_l2=on",
+    "-b",
+    base,
+    "-F",
+    "raw",
+    path,
+    "28M",
+  );
+  execFileSync("qemu-io", ["-f", "qcow2", "-c", "write -P 7 12M 64k", "-c", "write -P 9 26M 4k", path], {
+    stdio: "pipe",
+  });
   const raw = w.spool("expected");
   qemuImg("convert", "-f", "qcow2", "-O", "raw", path, raw);
   const folder = join(w.root, "exports");
-  const disk: DiskAtRest = { path, format: "qcow2", virtualSizeBytes: 28 * MiB, backing: { path: base, format: "raw" } };
+  const disk: DiskAtRest = {
+    path,
+    format: "qcow2",
+    virtualSizeBytes: 28 * MiB,
+    backing: { path: base, format: "raw" },
+  };
   return { ...w, exports: openExports(folder), folder, raw, disk };
 }
 
@@ -47,7 +67,11 @@ async function save({ content, sizeBytes }: Export, path: string): Promise<void>
 
 /** The folder of an export goes when its stream has closed; that is told by the folder itself. */
 async function becomesEmpty(folder: string): Promise<void> {
-  for (const end = Date.now() + 5000; Date.now() < end; await new Promise((resolve) => setImmediate(resolve))) {
+  for (
+    const end = Date.now() + 5000;
+    Date.now() < end;
+    await new Promise((resolve) => setImmediate(resolve))
+  ) {
     if ((await readdir(folder)).length === 0) return;
   }
   assert.fail(`${folder} still has ${(await readdir(folder)).join()}`);
@@ -66,25 +90,39 @@ for (const format of diskExportFormats) {
   });
 }
 
-for (const [format, ending] of [["vmdk-sparse", "vmdk"], ["vhdx", "vhdx"], ["vpc", "vhd"], ["vdi", "vdi"]] as const) {
-  test(`7-Zip reads the exported ${format} alike`, { skip: has("7zz") ? false : "7zip is not installed" }, async (t) => {
-    const w = await exportWorld(t);
-    await save(await w.exports.disk(w.disk, { name: "out", format }, signal), w.spool(`out.${ending}`));
-    await mkdir(w.spool("unpacked"));
+for (const [format, ending] of [
+  ["vmdk-sparse", "vmdk"],
+  ["vhdx", "vhdx"],
+  ["vpc", "vhd"],
+  ["vdi", "vdi"],
+] as const) {
+  test(
+    `7-Zip reads the exported ${format} alike`,
+    { skip: has("7zz") ? false : "7zip is not installed" },
+    async (t) => {
+      const w = await exportWorld(t);
+      await save(await w.exports.disk(w.disk, { name: "out", format }, signal), w.spool(`out.${ending}`));
+      await mkdir(w.spool("unpacked"));
 
-    // "#" asks for the disk itself, not for what lies on it.
-    execFileSync("7zz", ["x", `-o${w.spool("unpacked")}`, w.spool(`out.${ending}`)], { stdio: "pipe" });
+      // "#" asks for the disk itself, not for what lies on it.
+      execFileSync("7zz", ["x", `-o${w.spool("unpacked")}`, w.spool(`out.${ending}`)], { stdio: "pipe" });
 
-    const [only = ""] = await readdir(w.spool("unpacked"));
-    execFileSync("cmp", ["-n", String(28 * MiB), w.raw, join(w.spool("unpacked"), only)]);
-  });
+      const [only = ""] = await readdir(w.spool("unpacked"));
+      execFileSync("cmp", ["-n", String(28 * MiB), w.raw, join(w.spool("unpacked"), only)]);
+    },
+  );
 }
 
 const canMount = await access("/dev/fuse").then(
   () => true,
   () => false,
 );
-for (const [format, tool] of [["vmdk", "vmdkmount"], ["vmdk-sparse", "vmdkmount"], ["vhdx", "vhdimount"], ["vpc", "vhdimount"]] as const) {
+for (const [format, tool] of [
+  ["vmdk", "vmdkmount"],
+  ["vmdk-sparse", "vmdkmount"],
+  ["vhdx", "vhdimount"],
+  ["vpc", "vhdimount"],
+] as const) {
   const skip = canMount && has(tool) ? false : `${tool} or /dev/fuse is missing`;
   test(`${tool} reads the exported ${format} alike`, { skip }, async (t) => {
     const w = await exportWorld(t);
@@ -107,7 +145,11 @@ for (const [format, tool] of [["vmdk", "vmdkmount"], ["vmdk-sparse", "vmdkmount"
 }
 
 async function firstIn(folder: string): Promise<string> {
-  for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((resolve) => setImmediate(resolve))) {
+  for (
+    const end = Date.now() + 20_000;
+    Date.now() < end;
+    await new Promise((resolve) => setImmediate(resolve))
+  ) {
     const [only] = await readdir(folder);
     if (only !== undefined) return only;
   }
@@ -140,7 +182,10 @@ const spec: CompleteVmSpec = {
 test("a VM that leaves as OVA comes back as the same VM with the same content", async (t) => {
   const w = await exportWorld(t);
 
-  await save(await w.exports.appliance({ spec, disks: new Map([["root", w.disk]]) }, signal), w.spool("web.ova"));
+  await save(
+    await w.exports.appliance({ spec, disks: new Map([["root", w.disk]]) }, signal),
+    w.spool("web.ova"),
+  );
   const back = await w.library.takeSpooled(id, { path: w.spool("web.ova"), format: "ova" }, signal);
 
   assert.deepEqual(back.appliance?.spec, {
@@ -166,7 +211,10 @@ test("a VM that leaves as OVA comes back as the same VM with the same content", 
 test("a reader that goes away leaves nothing behind", async (t) => {
   const w = await exportWorld(t);
 
-  for (const made of [await w.exports.disk(w.disk, { name: "out", format: "raw" }, signal), await w.exports.appliance({ spec, disks: new Map([["root", w.disk]]) }, signal)]) {
+  for (const made of [
+    await w.exports.disk(w.disk, { name: "out", format: "raw" }, signal),
+    await w.exports.appliance({ spec, disks: new Map([["root", w.disk]]) }, signal),
+  ]) {
     made.content.destroy();
   }
 
@@ -177,7 +225,10 @@ test("a volume that was made to lead to another file is not exported", async (t)
   const w = await exportWorld(t);
   qemuImg("create", "-q", "-f", "qcow2", "-o", `data_file=${w.spool("secret")}`, w.spool("evil"), "1M");
 
-  await assert.rejects(w.exports.disk({ ...w.disk, path: w.spool("evil") }, { name: "out", format: "raw" }, signal), (error) => isFault(error, "image.hostile"));
+  await assert.rejects(
+    w.exports.disk({ ...w.disk, path: w.spool("evil") }, { name: "out", format: "raw" }, signal),
+    (error) => isFault(error, "image.hostile"),
+  );
 
   assert.deepEqual(await readdir(w.folder), []);
 });
@@ -199,5 +250,7 @@ test("a volume that QEMU has open is not exported", async (t) => {
   holder.stdin.write("write 0 512\n");
   await once(holder.stdout, "data");
 
-  await assert.rejects(w.exports.disk(w.disk, { name: "out", format: "raw" }, signal), (error) => isFault(error, "volume.locked"));
+  await assert.rejects(w.exports.disk(w.disk, { name: "out", format: "raw" }, signal), (error) =>
+    isFault(error, "volume.locked"),
+  );
 });

@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdtemp, mkdir, open, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  mkdtemp,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
@@ -11,7 +22,9 @@ import { imageLibrary, type ImageLibrary } from "@serai/storage/image-library";
 const { signal } = new AbortController();
 const id = "img-000000000001";
 
-async function world(t: TestContext): Promise<{ library: ImageLibrary; directory: string; spool: (name: string) => string }> {
+async function world(
+  t: TestContext,
+): Promise<{ library: ImageLibrary; directory: string; spool: (name: string) => string }> {
   const root = await mkdtemp(join(tmpdir(), "serai-images-"));
   await chmod(root, 0o755); // the checking tool runs as nobody
   t.after(() => rm(root, { recursive: true }));
@@ -23,7 +36,12 @@ async function world(t: TestContext): Promise<{ library: ImageLibrary; directory
 
 const qemuImg = (...args: string[]) => execFileSync("qemu-img", args, { stdio: "pipe" });
 
-async function refused(w: Awaited<ReturnType<typeof world>>, path: string, format: "raw" | "qcow2" | "iso", code: FaultCode) {
+async function refused(
+  w: Awaited<ReturnType<typeof world>>,
+  path: string,
+  format: "raw" | "qcow2" | "iso",
+  code: FaultCode,
+) {
   await assert.rejects(w.library.takeSpooled(id, { path, format }, signal), (error) => isFault(error, code));
   assert.deepEqual(await readdir(w.directory), [], "nothing half-made stays");
 }
@@ -36,7 +54,12 @@ test("a qcow2 is taken over with the truth about it, and stays when its spool go
   await rm(w.spool("a"));
 
   assert.equal(image.virtualSizeBytes, 64 * 1024 * 1024);
-  assert.equal(image.sha256, createHash("sha256").update(await readFile(w.library.pathOf(id, image.files.content))).digest("hex"));
+  assert.equal(
+    image.sha256,
+    createHash("sha256")
+      .update(await readFile(w.library.pathOf(id, image.files.content)))
+      .digest("hex"),
+  );
   assert.deepEqual(await w.library.find(id, signal), image);
 });
 
@@ -93,7 +116,9 @@ test("a link in the spool is not followed", async (t) => {
   await writeFile(w.spool("target"), Buffer.alloc(4096));
   await symlink(w.spool("target"), w.spool("a"));
 
-  await assert.rejects(w.library.takeSpooled(id, { path: w.spool("a"), format: "raw" }, signal), { code: "ELOOP" });
+  await assert.rejects(w.library.takeSpooled(id, { path: w.spool("a"), format: "raw" }, signal), {
+    code: "ELOOP",
+  });
 
   assert.deepEqual(await readdir(w.directory), []);
 });
@@ -114,7 +139,10 @@ test("an aborted take leaves nothing", async (t) => {
   const w = await world(t);
   await writeFile(w.spool("a"), Buffer.alloc(4096, 1));
 
-  await assert.rejects(w.library.takeSpooled(id, { path: w.spool("a"), format: "raw" }, AbortSignal.abort()), { name: "AbortError" });
+  await assert.rejects(
+    w.library.takeSpooled(id, { path: w.spool("a"), format: "raw" }, AbortSignal.abort()),
+    { name: "AbortError" },
+  );
 
   assert.deepEqual(await readdir(w.directory), []);
 });

@@ -10,9 +10,15 @@ import { imageLibrary, type ImageLibrary } from "@serai/storage/image-library";
 
 export const id = "img-000000000001";
 export const MiB = 1024 * 1024;
-export const qemuImg = (...args: string[]): string => execFileSync("qemu-img", args, { stdio: "pipe", encoding: "utf8" });
+export const qemuImg = (...args: string[]): string =>
+  execFileSync("qemu-img", args, { stdio: "pipe", encoding: "utf8" });
 
-export type World = { root: string; library: ImageLibrary; directory: string; spool: (name: string) => string };
+export type World = {
+  root: string;
+  library: ImageLibrary;
+  directory: string;
+  spool: (name: string) => string;
+};
 
 export async function world(t: TestContext): Promise<World> {
   const root = await mkdtemp(join(tmpdir(), "serai-images-"));
@@ -28,7 +34,12 @@ export async function world(t: TestContext): Promise<World> {
 export async function plantDisk(path: string, sizeBytes = 24 * MiB): Promise<string> {
   await using file = await open(path, "w");
   await file.truncate(sizeBytes);
-  for (const [at, byte] of [[0, 1], [10 * MiB + 4096, 2], [sizeBytes - 512, 3]] as const) await file.write(Buffer.alloc(512, byte), 0, 512, at);
+  for (const [at, byte] of [
+    [0, 1],
+    [10 * MiB + 4096, 2],
+    [sizeBytes - 512, 3],
+  ] as const)
+    await file.write(Buffer.alloc(512, byte), 0, 512, at);
   return path;
 }
 
@@ -40,7 +51,16 @@ export async function plantForeign(path: string, format: string, options?: strin
   let bytes = made.get(key);
   if (bytes === undefined) {
     const raw = await plantDisk(`${path}.raw`);
-    qemuImg("convert", "-f", "raw", "-O", format, ...(options === undefined ? [] : ["-o", options]), raw, path);
+    qemuImg(
+      "convert",
+      "-f",
+      "raw",
+      "-O",
+      format,
+      ...(options === undefined ? [] : ["-o", options]),
+      raw,
+      path,
+    );
     bytes = await readFile(path);
     made.set(key, bytes);
   }
@@ -48,7 +68,12 @@ export async function plantForeign(path: string, format: string, options?: strin
   return path;
 }
 
-export async function refused(w: World, path: string, format: ImportFormat, code: FaultCode, words?: RegExp): Promise<void> {
+export async function refused(
+  w: World,
+  { path, format }: { path: string; format: ImportFormat },
+  code: FaultCode,
+  words?: RegExp,
+): Promise<void> {
   const { signal } = new AbortController();
   await assert.rejects(w.library.takeSpooled(id, { path, format }, signal), (error) => {
     assert.ok(isFault(error, code), `${String(error)} is not ${code}`);

@@ -12,7 +12,11 @@ export async function connectMonitor(socketPath: string): Promise<StorageMonitor
     for (;;) {
       const { value, done } = await lines.next();
       if (done) throw new Error("the storage daemon has gone");
-      const message = JSON.parse(value as string) as { return?: unknown; error?: { desc: string }; event?: string };
+      const message = JSON.parse(value as string) as {
+        return?: unknown;
+        error?: { desc: string };
+        event?: string;
+      };
       if (message.event !== undefined) continue;
       if (message.error !== undefined) throw new Error(message.error.desc);
       return message.return;

@@ -3,7 +3,12 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { pack } from "tar-stream";
 
-export type Entry = { name: string; content: Buffer | string; type?: "file" | "symlink" | "link" | "directory" | "fifo"; linkname?: string };
+export type Entry = {
+  name: string;
+  content: Buffer | string;
+  type?: "file" | "symlink" | "link" | "directory" | "fifo";
+  linkname?: string;
+};
 
 /** Writes a tar of these entries, in order, whatever they say. */
 export async function tar(path: string, entries: readonly Entry[]): Promise<string> {
@@ -20,13 +25,32 @@ export async function tar(path: string, entries: readonly Entry[]): Promise<stri
 
 export const manifest = (files: readonly Entry[], algorithm = "SHA256"): Entry => ({
   name: "vm.mf",
-  content: files.map(({ name, content }) => `${algorithm}(${name})= ${createHash(algorithm).update(content).digest("hex")}\n`).join(""),
+  content: files
+    .map(
+      ({ name, content }) =>
+        `${algorithm}(${name})= ${createHash(algorithm).update(content).digest("hex")}\n`,
+    )
+    .join(""),
 });
 
-type Description = { disks?: string; files?: string; items?: string; sections?: string; hardware?: string; name?: string };
+type Description = {
+  disks?: string;
+  files?: string;
+  items?: string;
+  sections?: string;
+  hardware?: string;
+  name?: string;
+};
 
 /** An OVF as VMware writes it: 2 CPUs, 512 MiB, a SCSI disk of 24 MiB and a NIC, with room for more. */
-export const ovf = ({ disks = "", files = "", items = "", sections = "", hardware = "", name = "My Old VM" }: Description = {}): Entry => ({
+export const ovf = ({
+  disks = "",
+  files = "",
+  items = "",
+  sections = "",
+  hardware = "",
+  name = "My Old VM",
+}: Description = {}): Entry => ({
   name: "vm.ovf",
   content: `<?xml version="1.0" encoding="UTF-8"?>
 <Envelope ovf:version="1.0" xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"

@@ -18,7 +18,11 @@ test("a jailed tool sees its own files and no other, no network, and has no righ
   const script = `cat $0; ls /etc ${folder} /root 2>/dev/null; ls /sys/class/net 2>/dev/null; grep -c : /proc/net/dev; grep CapEff /proc/self/status; echo x > $0`;
 
   const result = await jail.run(
-    { argv: (seen) => ["sh", "-c", script, seen(join(folder, "mine"))], view: { readOnly: [[join(folder, "mine"), "/in/mine"]], writable: [] }, limits },
+    {
+      argv: (seen) => ["sh", "-c", script, seen(join(folder, "mine"))],
+      view: { readOnly: [[join(folder, "mine"), "/in/mine"]], writable: [] },
+      limits,
+    },
     signal,
   );
 

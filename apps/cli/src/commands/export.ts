@@ -12,17 +12,36 @@ type Options = { output?: string; format: string };
 export async function exportImage(context: Context, image: string, options: Options): Promise<void> {
   const client = await context.client();
   const query = { format: options.format as DiskExportFormat };
-  await save(context, await client.download("exportImage", { params: { image }, query }, context.signal), options.output);
+  await save(
+    context,
+    await client.download("exportImage", { params: { image }, query }, context.signal),
+    options.output,
+  );
 }
 
-export async function exportVm(context: Context, vm: string, options: Options & { disk?: string }): Promise<void> {
+export async function exportVm(
+  context: Context,
+  vm: string,
+  options: Options & { disk?: string },
+): Promise<void> {
   const client = await context.client();
-  const query = { format: options.format as VmExportFormat, ...(options.disk !== undefined && { disk: options.disk }) };
-  await save(context, await client.download("exportVm", { params: { vm }, query }, context.signal), options.output);
+  const query = {
+    format: options.format as VmExportFormat,
+    ...(options.disk !== undefined && { disk: options.disk }),
+  };
+  await save(
+    context,
+    await client.download("exportVm", { params: { vm }, query }, context.signal),
+    options.output,
+  );
 }
 
 /** Complete or absent: written aside and renamed. `-` is stdout. */
-async function save(context: Context, { body, sizeBytes, fileName }: Download, output = fileName): Promise<void> {
+async function save(
+  context: Context,
+  { body, sizeBytes, fileName }: Download,
+  output = fileName,
+): Promise<void> {
   if (output === "-") {
     await pipeline(body, process.stdout, { signal: context.signal, end: false });
     return;
@@ -31,7 +50,8 @@ async function save(context: Context, { body, sizeBytes, fileName }: Download, o
     () => true,
     () => false,
   );
-  if (isThere) throw new Fault("request.malformed", `${output} is there already: name another file with --output.`);
+  if (isThere)
+    throw new Fault("request.malformed", `${output} is there already: name another file with --output.`);
   const aside = `${output}.part`;
   try {
     const counted = { bytes: 0 };
@@ -44,11 +64,18 @@ async function save(context: Context, { body, sizeBytes, fileName }: Download, o
   context.show({ file: output, sizeBytes }, () => `Wrote ${output} (${bytes(sizeBytes)}).`);
 }
 
-async function* countInto(counted: { bytes: number }, body: AsyncIterable<Uint8Array>, sizeBytes: number): AsyncGenerator<Uint8Array> {
+async function* countInto(
+  counted: { bytes: number },
+  body: AsyncIterable<Uint8Array>,
+  sizeBytes: number,
+): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) {
     yield chunk;
     counted.bytes += chunk.byteLength;
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[KReceiving ${Math.floor((counted.bytes / Math.max(1, sizeBytes)) * 100)} %`);
+    if (process.stderr.isTTY)
+      process.stderr.write(
+        `\r\u001b[KReceiving ${Math.floor((counted.bytes / Math.max(1, sizeBytes)) * 100)} %`,
+      );
   }
   if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
 }

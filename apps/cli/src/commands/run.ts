@@ -6,7 +6,7 @@ import { Fault } from "@serai/kit/fault";
 import type { Context } from "../context.ts";
 import { specOf } from "../appliance-spec.ts";
 import { OperationFailed } from "../exit-codes.ts";
-import type { SpecOptions } from "./vm-change.ts";
+import { specFrom, type SpecOptions } from "./vm-change.ts";
 import { openConsole } from "./vm-inside.ts";
 
 export type RunOptions = SpecOptions & { name?: string; detach?: boolean; rm?: boolean };
@@ -22,7 +22,7 @@ export async function runImage(context: Context, imageName: string, options: Run
   const source = image.kind === "kernel" ? { kernel: image.name } : { image: image.name };
   const receipt = await client.call(
     "createVm",
-    { body: specOf(name, { ...options, ...source }, image), query: { start: true } },
+    { body: specOf(specFrom(name, { ...options, ...source }), image), query: { start: true } },
     context.signal,
   );
   await context.finish(receipt, `Starting ${name}`);

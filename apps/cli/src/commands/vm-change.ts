@@ -69,7 +69,7 @@ export async function createVm(context: Context, name: string, options: SpecOpti
       : await client.call("getImage", { params: { image: options.image } }, context.signal);
   const receipt = await client.call(
     "createVm",
-    { body: specOf(name, options, image), query: { start: options.start === true } },
+    { body: specOf(specFrom(name, options), image), query: { start: options.start === true } },
     context.signal,
   );
   const ended = await context.finish(receipt, `Creating ${name}`);

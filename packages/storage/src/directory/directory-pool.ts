@@ -11,7 +11,10 @@ import { checkRoom, createVolumeFile, exists, growVolumeFile } from "../volume-f
  */
 export function directoryPool(name: string, directory: string): Pool {
   const folder = (vm: string) => join(directory, vm);
-  const locate = (vm: string, disk: string) => ({ path: join(folder(vm), `${disk}.qcow2`), format: "qcow2" as const });
+  const locate = (vm: string, disk: string) => ({
+    path: join(folder(vm), `${disk}.qcow2`),
+    format: "qcow2" as const,
+  });
 
   const space = async () => {
     const { bsize, blocks, bavail } = await statfs(directory);

@@ -31,5 +31,6 @@ export async function openByteSource(path: string): Promise<ByteSource & AsyncDi
 /** The same over bytes in memory. */
 export const byteSourceOf = (bytes: Uint8Array): ByteSource => ({
   sizeBytes: bytes.byteLength,
-  read: async (at, length) => Buffer.from(bytes.subarray(Math.min(at, bytes.byteLength), Math.min(at + length, bytes.byteLength))),
+  read: async (at, length) =>
+    Buffer.from(bytes.subarray(Math.min(at, bytes.byteLength), Math.min(at + length, bytes.byteLength))),
 });

@@ -49,7 +49,12 @@ for (const [what, format, header, message] of hostile) {
 
 const unreadable: [string, StoredFormat, Uint8Array, number][] = [
   ["a qcow2 declared as raw", "raw", qcow2(), headerBytes],
-  ["a VMDK descriptor declared as raw", "raw", starting("# Disk DescriptorFile\nRW 1 FLAT \"/etc/shadow\" 0"), headerBytes],
+  [
+    "a VMDK descriptor declared as raw",
+    "raw",
+    starting('# Disk DescriptorFile\nRW 1 FLAT "/etc/shadow" 0'),
+    headerBytes,
+  ],
   ["a VHDX declared as raw", "raw", starting("vhdxfile"), headerBytes],
   ["a VDI declared as raw", "raw", starting("\x7f\x10\xda\xbe", 64), headerBytes],
   ["text declared as qcow2", "qcow2", starting("hello"), headerBytes],
@@ -61,14 +66,20 @@ const unreadable: [string, StoredFormat, Uint8Array, number][] = [
 ];
 for (const [what, format, header, bytes] of unreadable) {
   test(`${what} is refused as unreadable`, () => {
-    assert.throws(() => readImageHeader(header, bytes, format), (error) => isFault(error, "image.unreadable"));
+    assert.throws(
+      () => readImageHeader(header, bytes, format),
+      (error) => isFault(error, "image.unreadable"),
+    );
   });
 }
 
 test("plain images are read", () => {
   const iso = starting("CD001", 0x8001);
 
-  assert.deepEqual(readImageHeader(qcow2(), headerBytes, "qcow2"), { format: "qcow2", virtualSizeBytes: GiB });
+  assert.deepEqual(readImageHeader(qcow2(), headerBytes, "qcow2"), {
+    format: "qcow2",
+    virtualSizeBytes: GiB,
+  });
   assert.deepEqual(readImageHeader(starting(""), 5 * 512, "raw"), { format: "raw", virtualSizeBytes: 2560 });
   assert.deepEqual(readImageHeader(iso, 4096 * 512, "iso"), { format: "iso", virtualSizeBytes: 4096 * 512 });
 });

@@ -18,7 +18,11 @@ export type Inspected = {
  * Judges a file by our own reading of it, before any tool opens it. Throws `image.hostile` or `image.unreadable`.
  * The file must be our own by now: judged is what is here at this moment.
  */
-export async function inspectImage(path: string, format: DiskFormat, siblings?: ReadonlyMap<string, number>): Promise<Inspected> {
+export async function inspectImage(
+  path: string,
+  format: DiskFormat,
+  siblings?: ReadonlyMap<string, number>,
+): Promise<Inspected> {
   await using source = await openByteSource(path);
   switch (format) {
     case "vmdk":
@@ -30,7 +34,11 @@ export async function inspectImage(path: string, format: DiskFormat, siblings?: 
     case "vdi":
       return { virtualSizeBytes: await readVdi(source), isNative: false };
     default: {
-      const { virtualSizeBytes } = readImageHeader(await source.read(0, headerBytes), source.sizeBytes, format);
+      const { virtualSizeBytes } = readImageHeader(
+        await source.read(0, headerBytes),
+        source.sizeBytes,
+        format,
+      );
       return { virtualSizeBytes, isNative: true };
     }
   }

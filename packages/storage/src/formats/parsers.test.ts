@@ -27,7 +27,10 @@ function withFooter(bytes: Buffer): void {
 
 function withHeaders(bytes: Buffer): void {
   bytes.write("vhdxfile");
-  for (const [at, length, mark] of [[65_536, 4096, "head"], [196_608, 65_536, "regi"]] as const) {
+  for (const [at, length, mark] of [
+    [65_536, 4096, "head"],
+    [196_608, 65_536, "regi"],
+  ] as const) {
     const part = bytes.subarray(at, at + length);
     part.write(mark);
     if (mark === "head") part.fill(0, 48, 64).writeUInt16LE(1, 66);
@@ -42,20 +45,27 @@ for (const [name, read, begin] of parsers) {
     const far = fc.record({ at: fc.nat({ max: 300_000 }), bytes: fc.uint8Array({ maxLength: 64 }) });
 
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.oneof(change, far), { maxLength: 20 }), fc.boolean(), async (changes, hasMarks) => {
-        const bytes = Buffer.alloc(300_000);
-        for (const { at, bytes: piece } of changes) bytes.set(piece.subarray(0, bytes.length - at), at);
-        if (hasMarks) begin(bytes);
-        let reads = 0;
-        const inner = byteSourceOf(bytes);
-        const source: ByteSource = { ...inner, read: (at, length) => (reads++, assert.ok(length <= 1024 * 1024), inner.read(at, length)) };
-        try {
-          assert.ok((await read(source)) > 0);
-        } catch (error) {
-          assert.ok(isFault(error), String(error));
-        }
-        assert.ok(reads < 600, `${reads} reads`);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.oneof(change, far), { maxLength: 20 }),
+        fc.boolean(),
+        async (changes, hasMarks) => {
+          const bytes = Buffer.alloc(300_000);
+          for (const { at, bytes: piece } of changes) bytes.set(piece.subarray(0, bytes.length - at), at);
+          if (hasMarks) begin(bytes);
+          let reads = 0;
+          const inner = byteSourceOf(bytes);
+          const source: ByteSource = {
+            ...inner,
+            read: (at, length) => (reads++, assert.ok(length <= 1024 * 1024), inner.read(at, length)),
+          };
+          try {
+            assert.ok((await read(source)) > 0);
+          } catch (error) {
+            assert.ok(isFault(error), String(error));
+          }
+          assert.ok(reads < 600, `${reads} reads`);
+        },
+      ),
       { numRuns: 150 },
     );
   });

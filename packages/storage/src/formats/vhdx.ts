@@ -17,7 +17,8 @@ const blockStates = { fullyPresent: 6, partlyPresent: 7 } as const;
 /** Judges a Hyper-V (VHDX) disk; answers its virtual size. Layout: Microsoft's [MS-VHDX]. */
 export async function readVhdx(source: ByteSource): Promise<number> {
   const identifier = await readWhole(source, 0, 8, "identifier");
-  if (identifier.toString("latin1") !== "vhdxfile") throw unreadable("It was declared as vhdx but has no VHDX identifier; declare its real format.");
+  if (identifier.toString("latin1") !== "vhdxfile")
+    throw unreadable("It was declared as vhdx but has no VHDX identifier; declare its real format.");
   await checkLog(source);
   const regions = await readRegions(source);
   const facts = await readMetadata(source, regions.metadata);
@@ -38,14 +39,18 @@ async function checkLog(source: ByteSource): Promise<void> {
     else if (sequence === current.sequence && hasLog) current = { sequence, hasLog };
   }
   if (current === undefined) throw unreadable("Both of its headers are damaged.");
-  if (current.hasLog) throw unreadable("It was not closed cleanly and has a log to replay; open and close it where it was made, then try again.");
+  if (current.hasLog)
+    throw unreadable(
+      "It was not closed cleanly and has a log to replay; open and close it where it was made, then try again.",
+    );
 }
 
 type Region = { at: number; length: number };
 
 async function readRegions(source: ByteSource): Promise<{ bat: Region; metadata: Region }> {
   const table = Buffer.from(await readWhole(source, 192 * KiB, 64 * KiB, "region table"));
-  if (table.toString("latin1", 0, 4) !== "regi" || !isIntact(table)) throw unreadable("Its region table is damaged.");
+  if (table.toString("latin1", 0, 4) !== "regi" || !isIntact(table))
+    throw unreadable("Its region table is damaged.");
   const count = table.readUInt32LE(8);
   if (count > 2047) throw hostile("Its region table claims too many entries.");
   const found = new Map<string, Region>();
@@ -54,14 +59,16 @@ async function readRegions(source: ByteSource): Promise<{ bat: Region; metadata:
     const guid = entry.toString("hex", 0, 16);
     const region = { at: Number(entry.readBigUInt64LE(16)), length: entry.readUInt32LE(24) };
     const isKnown = guid === batGuid || guid === metadataGuid;
-    if (!isKnown && (entry.readUInt32LE(28) & 1) !== 0) throw unreadable("It uses VHDX features that are not known here.");
+    if (!isKnown && (entry.readUInt32LE(28) & 1) !== 0)
+      throw unreadable("It uses VHDX features that are not known here.");
     if (!isKnown) continue;
     if (found.has(guid)) throw hostile("A region is named twice.");
     if (region.at < MiB || region.at % MiB !== 0) throw hostile("A region is misplaced.");
     found.set(guid, region);
   }
   const [bat, metadata] = [found.get(batGuid), found.get(metadataGuid)];
-  if (bat === undefined || metadata === undefined) throw unreadable("A region that every VHDX has is missing.");
+  if (bat === undefined || metadata === undefined)
+    throw unreadable("A region that every VHDX has is missing.");
   return { bat, metadata };
 }
 
@@ -76,7 +83,8 @@ async function readMetadata(source: ByteSource, region: Region): Promise<Facts> 
   for (let index = 0; index < count; index++) {
     const entry = table.subarray(32 + index * 32, 64 + index * 32);
     const guid = entry.toString("hex", 0, 16);
-    if (guid === items.parentLocator) throw hostile("It is a difference to another disk; merge it into a disk of its own first.");
+    if (guid === items.parentLocator)
+      throw hostile("It is a difference to another disk; merge it into a disk of its own first.");
     if (found.has(guid)) throw hostile("A metadata item is named twice.");
     const offset = entry.readUInt32LE(16);
     if (offset < 64 * KiB || offset > region.length) throw hostile("A metadata item is misplaced.");
@@ -88,16 +96,26 @@ async function readMetadata(source: ByteSource, region: Region): Promise<Facts> 
     return readWhole(source, at, length, "metadata");
   };
   const parameters = await item(items.fileParameters, 8);
-  if ((parameters.readUInt32LE(4) & 2) !== 0) throw hostile("It is a difference to another disk; merge it into a disk of its own first.");
+  if ((parameters.readUInt32LE(4) & 2) !== 0)
+    throw hostile("It is a difference to another disk; merge it into a disk of its own first.");
   const blockBytes = parameters.readUInt32LE(0);
-  if (blockBytes < MiB || blockBytes > 256 * MiB || (blockBytes & (blockBytes - 1)) !== 0) throw hostile("Its block size is out of range.");
+  if (blockBytes < MiB || blockBytes > 256 * MiB || (blockBytes & (blockBytes - 1)) !== 0)
+    throw hostile("Its block size is out of range.");
   const sectorBytes = (await item(items.sectorSize, 4)).readUInt32LE(0);
   if (sectorBytes !== 512 && sectorBytes !== 4096) throw hostile("Its sector size is out of range.");
-  return { size: checkedSize((await item(items.virtualSize, 8)).readBigUInt64LE(0)), blockBytes, sectorBytes };
+  return {
+    size: checkedSize((await item(items.virtualSize, 8)).readBigUInt64LE(0)),
+    blockBytes,
+    sectorBytes,
+  };
 }
 
 /** Every block that is said to be there must be inside the file: beyond its end it would read as zeros. */
-async function checkBlocks(source: ByteSource, bat: Region, { size, blockBytes, sectorBytes }: Facts): Promise<void> {
+async function checkBlocks(
+  source: ByteSource,
+  bat: Region,
+  { size, blockBytes, sectorBytes }: Facts,
+): Promise<void> {
   const chunkRatio = (2 ** 23 * sectorBytes) / blockBytes;
   const blocks = Math.ceil(size / blockBytes);
   const entries = blocks + Math.floor((blocks - 1) / chunkRatio);
@@ -110,11 +128,16 @@ async function checkBlocks(source: ByteSource, bat: Region, { size, blockBytes, 
       const isBitmap = (index + entry + 1) % (chunkRatio + 1) === 0;
       const state = table.readUInt8(entry * 8) & 7;
       if (isBitmap) continue; // only disks with a parent use them
-      if (state === blockStates.partlyPresent) throw hostile("It is a difference to another disk; merge it into a disk of its own first.");
+      if (state === blockStates.partlyPresent)
+        throw hostile("It is a difference to another disk; merge it into a disk of its own first.");
       if (state !== blockStates.fullyPresent) continue;
       const at = Number(table.readBigUInt64LE(entry * 8) >> 20n) * MiB;
-      const needed = Math.min(blockBytes, size - (index + entry - Math.floor((index + entry) / (chunkRatio + 1))) * blockBytes);
-      if (at < MiB || at + needed > source.sizeBytes) throw unreadable("It is truncated: blocks are missing at its end.");
+      const needed = Math.min(
+        blockBytes,
+        size - (index + entry - Math.floor((index + entry) / (chunkRatio + 1))) * blockBytes,
+      );
+      if (at < MiB || at + needed > source.sizeBytes)
+        throw unreadable("It is truncated: blocks are missing at its end.");
     }
   }
 }

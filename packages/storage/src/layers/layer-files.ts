@@ -36,7 +36,11 @@ export type LayerFiles = {
   /** What stands in a layer's file about the one below. */
   below(file: string): { file: string; format: "qcow2" | "raw" } | undefined;
   /** Copies what a layer needs of the one below it into it and leaves that one out; nobody may have it open. */
-  pullUp(file: string, base: { file: string; format: "qcow2" | "raw" } | undefined, signal: AbortSignal): Promise<void>;
+  pullUp(
+    file: string,
+    base: { file: string; format: "qcow2" | "raw" } | undefined,
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Removes files that the layout does not name. */
   sweep(layout: VolumeLayout): string[];
 };
@@ -78,7 +82,10 @@ export function layerFiles(folder: string, owner: Owner | undefined): LayerFiles
         signal,
       );
       if (result.exitCode !== 0) {
-        throw new Fault("volume.locked", `A disk layer could not be merged: ${result.stderr.trim() || "no reason given"}.`);
+        throw new Fault(
+          "volume.locked",
+          `A disk layer could not be merged: ${result.stderr.trim() || "no reason given"}.`,
+        );
       }
     },
     sweep(layout) {
@@ -115,5 +122,9 @@ function syncFolder(folder: string): void {
 
 function asFault(error: unknown): unknown {
   if ((error as NodeJS.ErrnoException).code !== "ENOSPC") return error;
-  return new Fault("pool.full", "There is no space for another disk layer: delete volumes, snapshots or images.", { cause: error });
+  return new Fault(
+    "pool.full",
+    "There is no space for another disk layer: delete volumes, snapshots or images.",
+    { cause: error },
+  );
 }

@@ -16,9 +16,13 @@ export function readLayout(file: string): VolumeLayout {
     return JSON.parse(text) as VolumeLayout;
   } catch (error) {
     // Starting from a guess could show the guest an old disk.
-    throw new Fault("volume.not_found", `The record of the disk layers, ${file}, cannot be read: restore it from a backup.`, {
-      cause: error,
-    });
+    throw new Fault(
+      "volume.not_found",
+      `The record of the disk layers, ${file}, cannot be read: restore it from a backup.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -19,7 +19,11 @@ test("an overlay is one that QEMU finds without fault, of every size", (t) => {
     writeOverlay(path, { backing: `base${sizeBytes}.qcow2`, backingFormat: "qcow2", sizeBytes });
 
     execFileSync("qemu-img", ["check", "-q", path]);
-    assert.deepEqual(readQcow2(path), { sizeBytes, backing: `base${sizeBytes}.qcow2`, backingFormat: "qcow2" });
+    assert.deepEqual(readQcow2(path), {
+      sizeBytes,
+      backing: `base${sizeBytes}.qcow2`,
+      backingFormat: "qcow2",
+    });
   }
 });
 

@@ -1,4 +1,13 @@
-import { closeSync, constants, fchownSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { Fault } from "@serai/kit/fault";
 
 export type OverlayWish = {
@@ -24,7 +33,11 @@ const backingFormatExtension = 0xe2792aca;
 export function writeOverlay(path: string, wish: OverlayWish, owner?: { uid: number; gid: number }): void {
   const l1Entries = Math.ceil(wish.sizeBytes / bytesPerL2Table);
   const l1Clusters = Math.max(1, Math.ceil((l1Entries * 8) / clusterBytes));
-  const fd = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  const fd = openSync(
+    path,
+    constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    0o600,
+  );
   try {
     ftruncateSync(fd, (3 + l1Clusters) * clusterBytes);
     writeAt(fd, header(wish, l1Entries), 0);
@@ -91,7 +104,7 @@ export function readQcow2(path: string): Qcow2Facts {
 }
 
 function formatOf(bytes: Buffer, end: number): "qcow2" | "raw" | undefined {
-  for (let at = bytes.readUInt32BE(100); at + 8 <= end; ) {
+  for (let at = bytes.readUInt32BE(100); at + 8 <= end;) {
     const type = bytes.readUInt32BE(at);
     const length = bytes.readUInt32BE(at + 4);
     if (type === 0) return undefined;

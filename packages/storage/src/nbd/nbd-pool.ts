@@ -74,7 +74,8 @@ export function nbdPool({ name, directory, host, server }: NbdPoolOptions): Pool
         if (owner === vm) await server.withdraw({ host: holder, vm, disk }, signal);
       }
       for (const disk of await disksOf(vm)) {
-        for (const ending of ["qcow2", "part"]) await rm(join(directory, `${vm}.${disk}.${ending}`), { force: true });
+        for (const ending of ["qcow2", "part"])
+          await rm(join(directory, `${vm}.${disk}.${ending}`), { force: true });
       }
     },
 

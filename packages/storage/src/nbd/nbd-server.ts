@@ -33,13 +33,21 @@ const exportName = ({ host, vm, disk }: NbdExport): string => `${host}.${vm}.${d
 const nodeName = ({ vm, disk }: Pick<NbdExport, "vm" | "disk">): string => `${vm}.${disk}`;
 
 /** Starts a qemu-storage-daemon that serves volumes as NBD exports. What is exported is asked of it, never remembered. */
-export async function startNbdServer({ runDirectory, connect }: NbdServerOptions, signal: AbortSignal): Promise<NbdServer> {
+export async function startNbdServer(
+  { runDirectory, connect }: NbdServerOptions,
+  signal: AbortSignal,
+): Promise<NbdServer> {
   const [monitorPath, socketPath] = [join(runDirectory, "monitor.sock"), join(runDirectory, "nbd.sock")];
   for (const path of [monitorPath, socketPath]) await rm(path, { force: true });
   const child = spawn(
     "qemu-storage-daemon",
     [
-      ...["--chardev", `socket,id=monitor,path=${monitorPath.replaceAll(",", ",,")},server=on,wait=off`, "--monitor", "chardev=monitor"],
+      ...[
+        "--chardev",
+        `socket,id=monitor,path=${monitorPath.replaceAll(",", ",,")},server=on,wait=off`,
+        "--monitor",
+        "chardev=monitor",
+      ],
       ...["--nbd-server", `addr.type=unix,addr.path=${socketPath.replaceAll(",", ",,")},max-connections=0`],
     ],
     { stdio: "ignore", env: { PATH: process.env["PATH"] } },
@@ -65,7 +73,9 @@ async function appears(path: string, child: ChildProcess, signal: AbortSignal): 
     if (failure !== undefined || child.exitCode !== null) break;
     await delay(10, signal);
   }
-  throw new Fault("host.unsupported", "The storage daemon did not start: is qemu-storage-daemon installed?", { cause: failure });
+  throw new Fault("host.unsupported", "The storage daemon did not start: is qemu-storage-daemon installed?", {
+    cause: failure,
+  });
 }
 
 class OpenNbdServer implements NbdServer {
@@ -92,13 +102,22 @@ class OpenNbdServer implements NbdServer {
   exportTo(wish: NbdExport & { path: string }, signal: AbortSignal): Promise<string> {
     return this.#alone(async () => {
       const name = exportName(wish);
-      const holder = (await this.exports(signal)).find(({ vm, disk }) => vm === wish.vm && disk === wish.disk);
+      const holder = (await this.exports(signal)).find(
+        ({ vm, disk }) => vm === wish.vm && disk === wish.disk,
+      );
       if (holder?.host === wish.host) return name;
       if (holder !== undefined) {
-        throw new Fault("volume.locked", `Volume ${wish.disk} of ${wish.vm} belongs to host ${holder.host}: it must let go of it, or be fenced.`);
+        throw new Fault(
+          "volume.locked",
+          `Volume ${wish.disk} of ${wish.vm} belongs to host ${holder.host}: it must let go of it, or be fenced.`,
+        );
       }
       await this.#open(wish, signal);
-      await this.#monitor.execute("block-export-add", { type: "nbd", id: name, "node-name": nodeName(wish), name, writable: true }, signal);
+      await this.#monitor.execute(
+        "block-export-add",
+        { type: "nbd", id: name, "node-name": nodeName(wish), name, writable: true },
+        signal,
+      );
       return name;
     });
   }
@@ -153,7 +172,8 @@ class OpenNbdServer implements NbdServer {
     const held = new Set((await this.exports(signal)).map(nodeName));
     for (const node of new Set(wishes.map(nodeName))) {
       // Closed, the file is free for whoever enlarges, copies or removes it.
-      if (nodes.has(node) && !held.has(node)) await this.#monitor.execute("blockdev-del", { "node-name": node }, signal);
+      if (nodes.has(node) && !held.has(node))
+        await this.#monitor.execute("blockdev-del", { "node-name": node }, signal);
     }
   }
 
@@ -168,7 +188,9 @@ class OpenNbdServer implements NbdServer {
   }
 
   async #nodes(signal: AbortSignal): Promise<Set<string>> {
-    const nodes = (await this.#monitor.execute("query-named-block-nodes", { flat: true }, signal)) as { "node-name": string }[];
+    const nodes = (await this.#monitor.execute("query-named-block-nodes", { flat: true }, signal)) as {
+      "node-name": string;
+    }[];
     return new Set(nodes.map((node) => node["node-name"]));
   }
 

@@ -16,7 +16,8 @@ export function readManifest(bytes: Uint8Array): ManifestLine[] {
     const match = /^\s*(SHA1|SHA256|SHA512)\s*\((.{1,255})\)\s*=\s*([0-9a-f]{40,128})\s*$/i.exec(line);
     const algorithm = match?.[1]?.toLowerCase() as ManifestLine["algorithm"] | undefined;
     const digest = match?.[3]?.toLowerCase() ?? "";
-    if (match === null || algorithm === undefined || digest.length !== lengths[algorithm]) throw unreadable("A line of its manifest cannot be understood.");
+    if (match === null || algorithm === undefined || digest.length !== lengths[algorithm])
+      throw unreadable("A line of its manifest cannot be understood.");
     lines.push({ algorithm, file: match[2] as string, digest });
   }
   return lines;
@@ -35,7 +36,10 @@ export async function checkManifest(
     const hash = createHash(algorithm);
     await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
     if (hash.digest("hex") !== digest) {
-      throw new Fault("image.checksum_mismatch", `${file} is not what the archive's manifest says; fetch it again.`);
+      throw new Fault(
+        "image.checksum_mismatch",
+        `${file} is not what the archive's manifest says; fetch it again.`,
+      );
     }
     vouched.add(file);
   }

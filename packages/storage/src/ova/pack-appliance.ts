@@ -26,11 +26,19 @@ export async function packAppliance(
     await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash, { signal });
     manifest += `SHA256(${file})= ${hash.digest("hex")}\n`;
     described.set(name, { file, fileBytes: sizeBytes, virtualSizeBytes });
-    entries.push({ name: file, sizeBytes, open: () => createReadStream(path, { highWaterMark: 1024 * 1024 }) });
+    entries.push({
+      name: file,
+      sizeBytes,
+      open: () => createReadStream(path, { highWaterMark: 1024 * 1024 }),
+    });
   }
   const description = writeOvf(spec, described);
   manifest = `SHA256(${spec.name}.ovf)= ${createHash("sha256").update(description).digest("hex")}\n${manifest}`;
-  const all = [textEntry(`${spec.name}.ovf`, description), textEntry(`${spec.name}.mf`, manifest), ...entries];
+  const all = [
+    textEntry(`${spec.name}.ovf`, description),
+    textEntry(`${spec.name}.mf`, manifest),
+    ...entries,
+  ];
   const sizeBytes = all.reduce((sum, entry) => sum + 512 + Math.ceil(entry.sizeBytes / 512) * 512, 1024);
   return { content: Readable.from(archive(all), { objectMode: false }), sizeBytes };
 }

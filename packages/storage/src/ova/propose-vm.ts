@@ -9,7 +9,20 @@ export type Proposal = {
   warnings: string[];
 };
 
-const resource = { cpu: 3, memory: 4, ide: 5, scsi: 6, nic: 10, floppy: 14, cd: 15, dvd: 16, disk: 17, storage: 20, usb: 23, graphics: 24 } as const;
+const resource = {
+  cpu: 3,
+  memory: 4,
+  ide: 5,
+  scsi: 6,
+  nic: 10,
+  floppy: 14,
+  cd: 15,
+  dvd: 16,
+  disk: 17,
+  storage: 20,
+  usb: 23,
+  graphics: 24,
+} as const;
 const limits = { cpus: 64, memoryBytes: 1024 ** 4, disks: 16, nics: 8 } as const;
 
 type Building = { ovf: Ovf; image: string; warnings: string[]; files: string[] };
@@ -31,10 +44,15 @@ export function proposeVm(ovf: Ovf, image: string): Proposal {
     disks,
     nics,
   };
-  return { spec, files: building.files, warnings: [...new Set(building.warnings)].slice(0, 64).map((warning) => warning.slice(0, 500)) };
+  return {
+    spec,
+    files: building.files,
+    warnings: [...new Set(building.warnings)].slice(0, 64).map((warning) => warning.slice(0, 500)),
+  };
 }
 
-const itemsOf = ({ ovf }: Building, type: number): OvfItem[] => ovf.items.filter((item) => item.type === type);
+const itemsOf = ({ ovf }: Building, type: number): OvfItem[] =>
+  ovf.items.filter((item) => item.type === type);
 
 function cpus(building: Building): number {
   const wanted = itemsOf(building, resource.cpu)[0]?.quantity ?? 1;
@@ -64,7 +82,9 @@ function disksOf(building: Building): Disk[] {
   const attached = itemsOf(building, resource.disk)
     .map((item) => ({ item, controller: controllers.get(item.parent) }))
     // The firmware boots the first: order by controller, then by place on it.
-    .toSorted((a, b) => (a.controller?.index ?? 0) - (b.controller?.index ?? 0) || a.item.address - b.item.address);
+    .toSorted(
+      (a, b) => (a.controller?.index ?? 0) - (b.controller?.index ?? 0) || a.item.address - b.item.address,
+    );
   const disks: Disk[] = [];
   for (const { item, controller } of attached) {
     const reference = /^(?:ovf:)?\/disk\/(.+)$/.exec(item.hostResource)?.[1];
@@ -77,7 +97,10 @@ function disksOf(building: Building): Disk[] {
       warnings.push(`${item.title || "A disk"} was left out: a VM here has at most ${limits.disks} disks.`);
       continue;
     }
-    const disk: Disk = { name: disks.length === 0 ? "root" : `disk${disks.length}`, bus: busOf(controller?.item, warnings) };
+    const disk: Disk = {
+      name: disks.length === 0 ? "root" : `disk${disks.length}`,
+      bus: busOf(controller?.item, warnings),
+    };
     const proposed = withContent(disk, described, building);
     if (proposed !== undefined) disks.push(proposed);
   }
@@ -85,7 +108,11 @@ function disksOf(building: Building): Disk[] {
 }
 
 /** A disk that is made from the archive, or an empty one of its size. */
-function withContent(disk: Disk, { id, file, capacityBytes }: Ovf["disks"][number], building: Building): Disk | undefined {
+function withContent(
+  disk: Disk,
+  { id, file, capacityBytes }: Ovf["disks"][number],
+  building: Building,
+): Disk | undefined {
   const sizeBytes = capacityBytes === undefined ? undefined : Math.ceil(capacityBytes / 512) * 512;
   if (file === undefined) {
     if (sizeBytes !== undefined && sizeBytes >= MiB) return { ...disk, sizeBytes };
@@ -105,7 +132,9 @@ function busOf(controller: OvfItem | undefined, warnings: string[]): DiskBus {
   if (kind.includes("virtio")) return "virtio-scsi";
   if (kind.includes("nvme")) return "nvme";
   if (controller?.type === resource.scsi) {
-    warnings.push(`The SCSI controller ${controller.subType || controller.title} has no equal here; its disks are attached by SATA.`);
+    warnings.push(
+      `The SCSI controller ${controller.subType || controller.title} has no equal here; its disks are attached by SATA.`,
+    );
   }
   return "sata";
 }
@@ -113,19 +142,33 @@ function busOf(controller: OvfItem | undefined, warnings: string[]): DiskBus {
 function nicsOf(building: Building): NonNullable<VmSpec["nics"]> {
   const { warnings } = building;
   const items = itemsOf(building, resource.nic);
-  if (items.length > limits.nics) warnings.push(`Only the first ${limits.nics} of ${items.length} NICs are proposed.`);
+  if (items.length > limits.nics)
+    warnings.push(`Only the first ${limits.nics} of ${items.length} NICs are proposed.`);
   return items.slice(0, limits.nics).map((item, index) => {
     const name = `nic${index}`;
-    if (item.connection !== "" && item.connection !== "default") warnings.push(`${name} was on the network “${item.connection}” and is proposed on the default one.`);
+    if (item.connection !== "" && item.connection !== "default")
+      warnings.push(`${name} was on the network “${item.connection}” and is proposed on the default one.`);
     const kind = item.subType.toLowerCase();
-    if (kind.includes("virtio") || item.title.startsWith("Serai virtio")) return { name, model: "virtio" as const };
-    if (kind !== "" && !kind.startsWith("e1000")) warnings.push(`${name} was a ${item.subType} and is proposed as e1000e.`);
+    if (kind.includes("virtio") || item.title.startsWith("Serai virtio"))
+      return { name, model: "virtio" as const };
+    if (kind !== "" && !kind.startsWith("e1000"))
+      warnings.push(`${name} was a ${item.subType} and is proposed as e1000e.`);
     return { name, model: "e1000e" as const };
   });
 }
 
 /** A graphics adapter and a way to plug USB devices are there anyway. */
-const handled = new Set<number>([resource.cpu, resource.memory, resource.ide, resource.scsi, resource.storage, resource.disk, resource.nic, resource.graphics, resource.usb]);
+const handled = new Set<number>([
+  resource.cpu,
+  resource.memory,
+  resource.ide,
+  resource.scsi,
+  resource.storage,
+  resource.disk,
+  resource.nic,
+  resource.graphics,
+  resource.usb,
+]);
 
 function reportTheRest({ ovf, warnings }: Building): void {
   for (const { type, title, hostResource } of ovf.items) {

@@ -33,8 +33,23 @@ export type Ovf = {
 };
 
 const silent = new Set(["Info", "References", "DiskSection", "NetworkSection", "VirtualSystem", "Strings"]);
-const silentInSystem = new Set(["Info", "Name", "OperatingSystemSection", "VirtualHardwareSection", "AnnotationSection"]);
-const silentInHardware = new Set(["Info", "System", "Item", "StorageItem", "EthernetPortItem", "Config", "ExtraConfig", "Transport"]);
+const silentInSystem = new Set([
+  "Info",
+  "Name",
+  "OperatingSystemSection",
+  "VirtualHardwareSection",
+  "AnnotationSection",
+]);
+const silentInHardware = new Set([
+  "Info",
+  "System",
+  "Item",
+  "StorageItem",
+  "EthernetPortItem",
+  "Config",
+  "ExtraConfig",
+  "Transport",
+]);
 const maxItems = 256;
 
 /** Reads an OVF 1 or 2 envelope that describes one VM. Throws `image.unreadable` and `image.hostile`. */
@@ -47,7 +62,9 @@ export function readOvf(bytes: Uint8Array): Ovf {
   const system = child(envelope, "VirtualSystem");
   const hardware = child(system, "VirtualHardwareSection");
   if (system === undefined || hardware === undefined) throw unreadable("It describes no VM.");
-  const items = hardware.children.filter(({ name }) => /^(Item|StorageItem|EthernetPortItem)$/.test(name)).map(itemOf);
+  const items = hardware.children
+    .filter(({ name }) => /^(Item|StorageItem|EthernetPortItem)$/.test(name))
+    .map(itemOf);
   if (items.length > maxItems) throw unreadable("It describes far too many devices.");
   const config = configOf(hardware);
   return {
@@ -55,7 +72,9 @@ export function readOvf(bytes: Uint8Array): Ovf {
     description: textOf(child(system, "AnnotationSection"), "Annotation"),
     items,
     disks: disksOf(envelope),
-    networks: children(child(envelope, "NetworkSection"), "Network").map((network) => network.attributes.get("name") ?? ""),
+    networks: children(child(envelope, "NetworkSection"), "Network").map(
+      (network) => network.attributes.get("name") ?? "",
+    ),
     hasUefi: hasUefi(system, config),
     warnings: [...unknownSections(envelope, system, hardware), ...configWarnings(config)],
   };
@@ -85,30 +104,40 @@ function disksOf(envelope: XmlElement): OvfDisk[] {
     if (file.attributes.has("compression") && file.attributes.get("compression") !== "identity") {
       throw unreadable(`Its file ${href} is compressed as a whole; export it again without that.`);
     }
-    if (file.attributes.has("chunkSize")) throw unreadable(`Its file ${href} is split into pieces; export it again without that.`);
+    if (file.attributes.has("chunkSize"))
+      throw unreadable(`Its file ${href} is split into pieces; export it again without that.`);
     files.set(file.attributes.get("id") ?? "", href);
   }
   return children(child(envelope, "DiskSection"), "Disk").map((disk) => {
     const id = disk.attributes.get("diskId") ?? "";
-    if (disk.attributes.has("parentRef")) throw unreadable(`Its disk ${id} is a difference to another; export the VM as a whole.`);
+    if (disk.attributes.has("parentRef"))
+      throw unreadable(`Its disk ${id} is a difference to another; export the VM as a whole.`);
     const reference = disk.attributes.get("fileRef");
     const file = reference === undefined ? undefined : files.get(reference);
-    if (reference !== undefined && file === undefined) throw unreadable(`Its disk ${id} names a file that it does not list.`);
+    if (reference !== undefined && file === undefined)
+      throw unreadable(`Its disk ${id} names a file that it does not list.`);
     const unit = bytesPerUnit(disk.attributes.get("capacityAllocationUnits") ?? "");
     const capacity = Number(disk.attributes.get("capacity")) * (unit ?? Number.NaN);
-    return { id, ...(file !== undefined && { file }), ...(Number.isSafeInteger(capacity) && { capacityBytes: capacity }) };
+    return {
+      id,
+      ...(file !== undefined && { file }),
+      ...(Number.isSafeInteger(capacity) && { capacityBytes: capacity }),
+    };
   });
 }
 
 /** VMware's settings, by key. */
 function configOf(hardware: XmlElement): ReadonlyMap<string, string> {
   const entries = [...children(hardware, "Config"), ...children(hardware, "ExtraConfig")];
-  return new Map(entries.map(({ attributes }) => [attributes.get("key") ?? "", attributes.get("value") ?? ""]));
+  return new Map(
+    entries.map(({ attributes }) => [attributes.get("key") ?? "", attributes.get("value") ?? ""]),
+  );
 }
 
 function hasUefi(system: XmlElement, config: ReadonlyMap<string, string>): boolean {
   // VirtualBox keeps it in a section of its own.
-  const virtualBox = child(child(child(system, "Machine"), "Hardware"), "Firmware")?.attributes.get("type") ?? "";
+  const virtualBox =
+    child(child(child(system, "Machine"), "Hardware"), "Firmware")?.attributes.get("type") ?? "";
   return config.get("firmware")?.toLowerCase() === "efi" || virtualBox.toUpperCase().startsWith("EFI");
 }
 
@@ -128,5 +157,9 @@ function unknownSections(envelope: XmlElement, system: XmlElement, hardware: Xml
 /** The keys that are about what we keep (or is nothing to a guest here) pass; all others are told. */
 function configWarnings(config: ReadonlyMap<string, string>): string[] {
   const keys = [...config.keys()].filter((key) => key !== "firmware" && !key.startsWith("serai."));
-  return keys.length === 0 ? [] : [`Settings of another product were left out: ${keys.slice(0, 40).join(", ")}${keys.length > 40 ? ", …" : ""}.`];
+  return keys.length === 0
+    ? []
+    : [
+        `Settings of another product were left out: ${keys.slice(0, 40).join(", ")}${keys.length > 40 ? ", …" : ""}.`,
+      ];
 }

@@ -22,14 +22,19 @@ export type ApplianceToTake = {
 export type TakenAppliance = { disks: TakenDisk[]; appliance: Appliance; sha256: string };
 
 /** Unpacks an OVA, verifies its manifest, keeps its disks in `folder` and proposes the VM that it describes. */
-export async function takeAppliance({ id, archive, folder, checkWhole }: ApplianceToTake, jail: ToolJail, signal: AbortSignal): Promise<TakenAppliance> {
+export async function takeAppliance(
+  { id, archive, folder, checkWhole }: ApplianceToTake,
+  jail: ToolJail,
+  signal: AbortSignal,
+): Promise<TakenAppliance> {
   const parts = join(folder, "parts");
   await mkdir(parts, { mode: 0o711 });
   const { files, sha256 } = await unpack(archive, parts, signal);
   checkWhole(sha256);
   const warnings = await verify(files, signal);
   const descriptions = [...files.keys()].filter((name) => /\.ovf$/i.test(name));
-  if (descriptions.length !== 1) throw unreadable(`An OVA holds one .ovf file; this has ${descriptions.length}.`);
+  if (descriptions.length !== 1)
+    throw unreadable(`An OVA holds one .ovf file; this has ${descriptions.length}.`);
   const ovf = readOvf(await readSmall(files.get(descriptions[0] as string) as string));
   const proposal = proposeVm(ovf, id);
   if (proposal.files.length === 0) throw unreadable("It has no disk with content.");
@@ -41,24 +46,36 @@ export async function takeAppliance({ id, archive, folder, checkWhole }: Applian
     if (path === undefined) throw unreadable(`Its disk ${file} is missing.`);
     const { format, siblings } = await lookAt(path, file, lengths);
     const name = index === 0 ? "content" : `disk${index}`;
-    disks.push(await takeDisk({ path, format, folder, name, ...(siblings && { siblings: lengths }) }, jail, signal));
+    disks.push(
+      await takeDisk({ path, format, folder, name, ...(siblings && { siblings: lengths }) }, jail, signal),
+    );
   }
   await rm(parts, { recursive: true, force: true });
-  const shown = disks.map(({ virtualSizeBytes }, index) => ({ name: proposal.files[index] as string, virtualSizeBytes }));
-  return { disks, sha256, appliance: { spec: proposal.spec, disks: shown, warnings: [...warnings, ...proposal.warnings] } };
+  const shown = disks.map(({ virtualSizeBytes }, index) => ({
+    name: proposal.files[index] as string,
+    virtualSizeBytes,
+  }));
+  return {
+    disks,
+    sha256,
+    appliance: { spec: proposal.spec, disks: shown, warnings: [...warnings, ...proposal.warnings] },
+  };
 }
 
 const maxSmallBytes = 2 * 1024 * 1024;
 
 async function readSmall(path: string): Promise<Buffer> {
-  if ((await stat(path)).size > maxSmallBytes) throw hostile("Its description or its manifest is far too long.");
+  if ((await stat(path)).size > maxSmallBytes)
+    throw hostile("Its description or its manifest is far too long.");
   return readFile(path);
 }
 
 async function verify(files: ReadonlyMap<string, string>, signal: AbortSignal): Promise<string[]> {
   const manifests = [...files.keys()].filter((name) => /\.mf$/i.test(name));
   if (manifests.length > 1) throw hostile("It has several manifests.");
-  const warnings = [...files.keys()].some((name) => /\.cert$/i.test(name)) ? ["It carries a signature, which is not verified here."] : [];
+  const warnings = [...files.keys()].some((name) => /\.cert$/i.test(name))
+    ? ["It carries a signature, which is not verified here."]
+    : [];
   const manifest = manifests[0];
   if (manifest === undefined) return [...warnings, "It has no manifest: its files could not be verified."];
   const lines = readManifest(await readSmall(files.get(manifest) as string));
@@ -67,7 +84,11 @@ async function verify(files: ReadonlyMap<string, string>, signal: AbortSignal): 
 }
 
 /** What a disk is, by its first bytes; a descriptor's parts are judged like the whole. */
-async function lookAt(path: string, name: string, lengths: ReadonlyMap<string, number>): Promise<{ format: DiskFormat; siblings: boolean }> {
+async function lookAt(
+  path: string,
+  name: string,
+  lengths: ReadonlyMap<string, number>,
+): Promise<{ format: DiskFormat; siblings: boolean }> {
   await using file = await open(path);
   const { buffer, bytesRead } = await file.read(Buffer.alloc(guessBytes), 0, guessBytes, 0);
   const head = buffer.subarray(0, bytesRead);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { extract } from "tar-stream";
 import { Fault } from "@serai/kit/fault";
 import { hostile, unreadable } from "../formats/refusal.ts";
@@ -26,7 +26,11 @@ export async function unpack(archive: string, folder: string, signal: AbortSigna
   const hash = createHash("sha256");
   const files = new Map<string, string>();
   const tar = extract();
-  const reading = feed(source.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024 }), { tar, hash }, signal);
+  const reading = feed(
+    source.createReadStream({ autoClose: false, highWaterMark: 1024 * 1024 }),
+    { tar, hash },
+    signal,
+  );
   reading.catch((error: Error) => tar.destroy(error));
   try {
     for await (const entry of tar) {
@@ -35,7 +39,11 @@ export async function unpack(archive: string, folder: string, signal: AbortSigna
       if (files.has(file)) throw hostile("It has two files of one name.");
       if (files.size === maxFiles) throw hostile(`It has more than ${maxFiles} files.`);
       files.set(file, join(folder, file));
-      await write(entry as unknown as AsyncIterable<Uint8Array>, { path: join(folder, file), size: size ?? 0 }, signal);
+      await write(
+        entry as unknown as AsyncIterable<Uint8Array>,
+        { path: join(folder, file), size: size ?? 0 },
+        signal,
+      );
     }
     await reading;
   } catch (error) {
@@ -68,14 +76,19 @@ async function drained(tar: Sinks["tar"]): Promise<void> {
 }
 
 function checkedName(name: string, type: string | null | undefined): string {
-  if (type !== "file") throw hostile(`It holds something that is not a plain file (${type ?? "of an unknown kind"}).`);
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  const isPlain = /^[^/\\\u0000-\u001f\u007f]+$/.test(name) && name !== "." && name !== ".." && Buffer.byteLength(name) <= 200;
+  if (type !== "file")
+    throw hostile(`It holds something that is not a plain file (${type ?? "of an unknown kind"}).`);
+  const isPlain =
+    /^[^/\\\p{Cc}]+$/u.test(name) && name !== "." && name !== ".." && Buffer.byteLength(name) <= 200;
   if (!isPlain) throw hostile("The name of one of its files leads elsewhere.");
   return name;
 }
 
-async function write(content: AsyncIterable<Uint8Array>, { path, size }: { path: string; size: number }, signal: AbortSignal): Promise<void> {
+async function write(
+  content: AsyncIterable<Uint8Array>,
+  { path, size }: { path: string; size: number },
+  signal: AbortSignal,
+): Promise<void> {
   await using target = await open(path, "wx", 0o444);
   let at = 0;
   for await (const chunk of content) {
@@ -88,7 +101,9 @@ async function write(content: AsyncIterable<Uint8Array>, { path, size }: { path:
 
 function explain(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
-  const isSystem = typeof (error as NodeJS.ErrnoException).code === "string" && /^E[A-Z]+$/.test((error as NodeJS.ErrnoException).code as string);
+  const isSystem =
+    typeof (error as NodeJS.ErrnoException).code === "string" &&
+    /^E[A-Z]+$/.test((error as NodeJS.ErrnoException).code as string);
   if (error instanceof Fault || isSystem) return error;
   return Object.assign(unreadable("It is not a tar archive, or truncated."), { cause: error });
 }

@@ -14,13 +14,18 @@ const controllers: Readonly<Record<DiskBus, { type: number; subType: string }>> 
 
 /** Describes a VM as OVF 1.1, in the dialect that VMware and VirtualBox read. Disks without a file are described empty. */
 export function writeOvf(spec: CompleteVmSpec, disks: ReadonlyMap<string, ExportedDisk>): string {
-  const files = [...disks].map(([name, { file, fileBytes }]) => `<File ovf:href="${x(file)}" ovf:id="file-${x(name)}" ovf:size="${fileBytes}"/>`);
+  const files = [...disks].map(
+    ([name, { file, fileBytes }]) =>
+      `<File ovf:href="${x(file)}" ovf:id="file-${x(name)}" ovf:size="${fileBytes}"/>`,
+  );
   const described = spec.disks.flatMap(({ name, sizeBytes }) => {
     const disk = disks.get(name);
     const capacity = disk?.virtualSizeBytes ?? sizeBytes;
     if (capacity === undefined) return [];
     const source = disk === undefined ? "" : ` ovf:fileRef="file-${x(name)}"`;
-    return [`<Disk ovf:capacity="${capacity}" ovf:capacityAllocationUnits="byte" ovf:diskId="disk-${x(name)}"${source} ovf:format="${streamOptimized}"/>`];
+    return [
+      `<Disk ovf:capacity="${capacity}" ovf:capacityAllocationUnits="byte" ovf:diskId="disk-${x(name)}"${source} ovf:format="${streamOptimized}"/>`,
+    ];
   });
   return `<?xml version="1.0" encoding="UTF-8"?>
 <Envelope ovf:version="1.0" xml:lang="en-US" xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1" xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData" xmlns:vssd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_VirtualSystemSettingData" xmlns:vmw="http://www.vmware.com/schema/ovf" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
@@ -38,37 +43,86 @@ ${hardware(spec, disks).join("\n")}
 }
 
 /** In the order of CIM's schema, which some readers insist on: by name. */
-type Item = Partial<Record<"AddressOnParent" | "AllocationUnits" | "AutomaticAllocation" | "Connection" | "ElementName" | "HostResource" | "Parent" | "ResourceSubType", string | number>> & {
+type Item = Partial<
+  Record<
+    | "AddressOnParent"
+    | "AllocationUnits"
+    | "AutomaticAllocation"
+    | "Connection"
+    | "ElementName"
+    | "HostResource"
+    | "Parent"
+    | "ResourceSubType",
+    string | number
+  >
+> & {
   ResourceType: number;
   VirtualQuantity?: number;
 };
 
 function hardware(spec: CompleteVmSpec, disks: ReadonlyMap<string, ExportedDisk>): string[] {
   const items: Item[] = [
-    { AllocationUnits: "hertz * 10^6", ElementName: `${spec.cpus} virtual CPUs`, ResourceType: 3, VirtualQuantity: spec.cpus },
-    { AllocationUnits: "byte * 2^20", ElementName: "Memory", ResourceType: 4, VirtualQuantity: Math.ceil(spec.memoryBytes / 1024 ** 2) },
+    {
+      AllocationUnits: "hertz * 10^6",
+      ElementName: `${spec.cpus} virtual CPUs`,
+      ResourceType: 3,
+      VirtualQuantity: spec.cpus,
+    },
+    {
+      AllocationUnits: "byte * 2^20",
+      ElementName: "Memory",
+      ResourceType: 4,
+      VirtualQuantity: Math.ceil(spec.memoryBytes / 1024 ** 2),
+    },
   ];
   for (const bus of new Set(spec.disks.map((disk) => disk.bus))) {
     const { type, subType } = controllers[bus];
-    const parent = items.push({ ElementName: `Serai ${bus} controller`, ResourceSubType: subType, ResourceType: type });
-    const attached = spec.disks.filter((disk) => disk.bus === bus && (disks.has(disk.name) || disk.sizeBytes !== undefined));
+    const parent = items.push({
+      ElementName: `Serai ${bus} controller`,
+      ResourceSubType: subType,
+      ResourceType: type,
+    });
+    const attached = spec.disks.filter(
+      (disk) => disk.bus === bus && (disks.has(disk.name) || disk.sizeBytes !== undefined),
+    );
     for (const [index, { name }] of attached.entries()) {
-      items.push({ AddressOnParent: index, ElementName: `Disk ${name}`, HostResource: `ovf:/disk/disk-${name}`, Parent: parent, ResourceType: 17 });
+      items.push({
+        AddressOnParent: index,
+        ElementName: `Disk ${name}`,
+        HostResource: `ovf:/disk/disk-${name}`,
+        Parent: parent,
+        ResourceType: 17,
+      });
     }
   }
   for (const { name, model } of spec.nics) {
     const title = model === "virtio" ? `Serai virtio NIC ${name}` : `NIC ${name}`;
-    items.push({ AutomaticAllocation: "true", Connection: "default", ElementName: title, ResourceSubType: "E1000e", ResourceType: 10 });
+    items.push({
+      AutomaticAllocation: "true",
+      Connection: "default",
+      ElementName: title,
+      ResourceSubType: "E1000e",
+      ResourceType: 10,
+    });
   }
   return items.map((item, index) => {
-    const fields = Object.entries({ ...item, InstanceID: index + 1 }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+    const fields = Object.entries({ ...item, InstanceID: index + 1 }).toSorted(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
     return `<Item>${fields.map(([name, value]) => `<rasd:${name}>${x(String(value))}</rasd:${name}>`).join("")}</Item>`;
   });
 }
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;" };
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&apos;",
+};
 
 /** Text as XML may hold it: escaped, without the control characters that no XML can have. */
 const x = (text: string): string =>
-  // eslint-disable-next-line no-control-regex -- control characters are what is removed
-  text.replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "").replaceAll(/[&<>"']/g, (char) => entities[char] as string);
+  text
+    .replaceAll(/\p{Cc}|[\ufffe\uffff]/gu, (char) => ("\t\n\r".includes(char) ? char : ""))
+    .replaceAll(/[&<>"']/g, (char) => entities[char] as string);

@@ -2,7 +2,12 @@ import { XMLParser } from "fast-xml-parser";
 import { unreadable } from "../formats/refusal.ts";
 
 /** One element: attributes and children by local name, prefixes dropped. */
-export type XmlElement = { name: string; attributes: ReadonlyMap<string, string>; children: XmlElement[]; text: string };
+export type XmlElement = {
+  name: string;
+  attributes: ReadonlyMap<string, string>;
+  children: XmlElement[];
+  text: string;
+};
 
 const maxBytes = 2 * 1024 * 1024;
 const maxDepth = 64;
@@ -14,7 +19,8 @@ const maxDepth = 64;
 export function readXml(bytes: Uint8Array): XmlElement {
   if (bytes.byteLength > maxBytes) throw unreadable("Its description is far too long.");
   const text = decode(bytes);
-  if (/<!\s*(DOCTYPE|ENTITY)/i.test(text)) throw unreadable("Its description declares a document type, which is not read.");
+  if (/<!\s*(DOCTYPE|ENTITY)/i.test(text))
+    throw unreadable("Its description declares a document type, which is not read.");
   const parser = new XMLParser({
     preserveOrder: true,
     ignoreAttributes: false,
@@ -70,7 +76,8 @@ const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", qu
 function unescape(text: string): string {
   return text.replace(/&(#x[0-9a-f]{1,6}|#[0-9]{1,7}|[a-z]{2,4});/gi, (whole, entity: string) => {
     if (!entity.startsWith("#")) return named[entity] ?? whole;
-    const code = entity[1] === "x" || entity[1] === "X" ? Number.parseInt(entity.slice(2), 16) : Number(entity.slice(1));
+    const code =
+      entity[1] === "x" || entity[1] === "X" ? Number.parseInt(entity.slice(2), 16) : Number(entity.slice(1));
     return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole;
   });
 }
@@ -83,4 +90,5 @@ export const children = (element: XmlElement | undefined, name: string): XmlElem
   element?.children.filter((candidate) => candidate.name === name) ?? [];
 
 /** The text of the first child of that name; empty when there is none. */
-export const textOf = (element: XmlElement | undefined, name: string): string => child(element, name)?.text ?? "";
+export const textOf = (element: XmlElement | undefined, name: string): string =>
+  child(element, name)?.text ?? "";
