@@ -1,4 +1,5 @@
 import { readBlockNodes } from "@serai/hypervisor/snapshot/block-nodes";
+import { clearCapabilities } from "@serai/hypervisor/snapshot/take-live-snapshot";
 import { Fault } from "@serai/kit/fault";
 import { ownFile, type VolumeLayout } from "@serai/model/volume-layers";
 import { thawGuest } from "@serai/qmp/agent-calls";
@@ -33,8 +34,7 @@ async function settleLive({ place, layout, wasRunning }: Unsettled, signal: Abor
   if (live === undefined) return layout;
   const { session, agent } = live;
   await session.execute("migrate_cancel", {}, {}, signal);
-  const off = [{ capability: "background-snapshot", state: false } as const];
-  await session.execute("migrate-set-capabilities", { capabilities: off }, {}, signal).catch(() => {}); // not every QEMU has it
+  await clearCapabilities(live, signal);
   if (agent !== undefined && live.agentWatch?.state === "answering") {
     await thawGuest(agent, patienceMs, signal).catch(() => {}); // most were never frozen, which some agents call an error
   }

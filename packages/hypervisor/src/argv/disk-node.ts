@@ -8,13 +8,15 @@ export function diskNodeArgv(disk: PlannedDisk): string[] {
   const { name, format, isReadOnly } = disk;
   // Space that the guest frees goes back to the pool, at the format and at the file.
   const reclaim = isReadOnly ? {} : { discard: "unmap" };
+  // Once a snapshot has put a layer on top, nobody may write to the file any more, QEMU included: it follows its node.
+  const access = isReadOnly ? { "read-only": true } : { "auto-read-only": true };
   return blockdev({
     driver: format,
     "node-name": diskNode(name),
     "read-only": isReadOnly,
     ...reclaim,
     ...(!isReadOnly && { "detect-zeroes": "unmap" }),
-    file: { ...sourceOf(disk), "node-name": `${diskNode(name)}-file`, "read-only": isReadOnly, ...reclaim },
+    file: { ...sourceOf(disk), "node-name": `${diskNode(name)}-file`, ...access, ...reclaim },
   });
 }
 

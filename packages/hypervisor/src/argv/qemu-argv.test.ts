@@ -222,7 +222,7 @@ for (const [bus, isReadOnly, driver] of diskTable) {
       ["qcow2", "disk-root", isReadOnly],
     );
     assert.deepEqual(
-      [file["driver"], file["filename"], file["locking"], file["read-only"]],
+      [file["driver"], file["filename"], file["locking"], file["read-only"] === true],
       ["file", "/v/root.qcow2", "on", isReadOnly],
     );
     assert.deepEqual(
@@ -244,7 +244,7 @@ test("a disk behind an NBD server is opened by its export, and does not wait for
     driver: "nbd",
     server: { type: "unix", path: "/run/nbd.sock" },
     export: "host.vm.root",
-    "read-only": false,
+    "auto-read-only": true,
     discard: "unmap",
   });
 });

@@ -74,7 +74,9 @@ type Saving = {
 async function saveWithMemory(saving: Saving, signal: AbortSignal): Promise<void> {
   const { live, wish, memoryFile, wasRunning } = saving;
   const { session, directory } = live;
-  const isInBackground = wasRunning && (await setBackground(live, true, signal));
+  const isInBackground = wasRunning && (await setCapability(live, "background-snapshot", signal));
+  // Only then are the disks put on overlays while QEMU still owns them: afterwards it would keep the old ones writable.
+  if (!isInBackground) await setCapability(live, "pause-before-switchover", signal);
   try {
     await using receiver = await receiveMemory(
       { socketPath: directory.migration, file: memoryFile },
@@ -99,10 +101,7 @@ async function saveWithMemory(saving: Saving, signal: AbortSignal): Promise<void
     await session.execute("migrate_cancel", {}, {}, patience).catch(() => {});
     throw error;
   } finally {
-    if (isInBackground)
-      await setBackground(live, false, AbortSignal.any([AbortSignal.timeout(10_000), live.detached])).catch(
-        () => {},
-      );
+    await clearCapabilities(live, AbortSignal.any([AbortSignal.timeout(10_000), live.detached]));
   }
 }
 
@@ -113,7 +112,7 @@ async function saveInBackground(
   { live, overlays, send, outcome }: Sending,
   signal: AbortSignal,
 ): Promise<void> {
-  const started = untilSending(live);
+  const started = untilMigration(live, (status) => status !== "setup");
   await live.pause(signal);
   await overlays.stack(signal);
   await send();
@@ -133,23 +132,26 @@ async function saveThenStack(
   const { accelerator, qemuVersion } = live.record;
   const { verdict } = checkQemuSafety({ accelerator, qemuVersion, feature: "precopy_migration" });
   if (wasRunning && verdict === "refused") await live.pause(signal);
+  const atRest = untilMigration(live, (status) => status === "pre-switchover");
   await send();
   const patience = setTimeout(() => void live.pause(signal).catch(() => {}), liveSaveMs);
   try {
-    await outcome;
+    await Promise.race([atRest, outcome]);
   } finally {
     clearTimeout(patience);
   }
   await overlays.stack(signal);
+  await live.session.execute("migrate-continue", { state: "pre-switchover" }, {}, signal);
+  await outcome;
   await live.continue(signal);
   // Only a run brings QEMU back from the end of a migration, so one that was paused runs for a moment.
   if (!wasRunning) await live.pause(signal);
 }
 
-function untilSending({ session }: LiveVm): Promise<void> {
+function untilMigration({ session }: LiveVm, isReached: (status: string) => boolean): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = session.onEvent((event) => {
-    if (event.event !== "MIGRATION" || event.data.status === "setup") return;
+    if (event.event !== "MIGRATION" || !isReached(event.data.status)) return;
     stop();
     resolve();
   });
@@ -157,14 +159,26 @@ function untilSending({ session }: LiveVm): Promise<void> {
 }
 
 /** False where QEMU or the kernel cannot. */
-async function setBackground({ session }: LiveVm, state: boolean, signal: AbortSignal): Promise<boolean> {
-  const capabilities = [{ capability: "background-snapshot", state } as const];
+async function setCapability(
+  { session }: LiveVm,
+  capability: "background-snapshot" | "pause-before-switchover",
+  signal: AbortSignal,
+): Promise<boolean> {
+  const capabilities = [{ capability, state: true }];
   try {
     await session.execute("migrate-set-capabilities", { capabilities }, {}, signal);
     return true;
   } catch (error) {
     if (isFault(error, "qmp.refused")) return false;
     throw error;
+  }
+}
+
+/** Leaves QEMU's migrations as they are by default. */
+export async function clearCapabilities({ session }: LiveVm, signal: AbortSignal): Promise<void> {
+  for (const capability of ["background-snapshot", "pause-before-switchover"] as const) {
+    const capabilities = [{ capability, state: false }];
+    await session.execute("migrate-set-capabilities", { capabilities }, {}, signal).catch(() => {}); // not every QEMU has it
   }
 }
 
