@@ -1,7 +1,8 @@
-import { chown, mkdir, open, rename, rm, statfs } from "node:fs/promises";
+import { chown, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import type { DiskFormat } from "./formats/inspect-image.ts";
+import { hostile } from "./formats/refusal.ts";
 import type { ToolJail } from "./tool-jail.ts";
 
 const MiB = 1024 * 1024;
@@ -18,6 +19,8 @@ export type Conversion = {
     virtualSizeBytes: number;
     /** Other files of the same folder are parts of it. */
     hasSiblings?: boolean;
+    /** The length of what a stranger sent: what comes of it is bounded by that, too. */
+    uploadBytes?: number;
     /** The image that a qcow2 volume is a copy of; whatever its header says, only this is read. */
     backing?: { path: string; format: "raw" | "qcow2" };
   };
@@ -44,6 +47,7 @@ export async function convertImage(
   try {
     // Only this folder is the tool's to write in; what it wrote becomes ours afterwards.
     if (process.getuid?.() === 0) await chown(output, user?.uid ?? nobody, user?.gid ?? nobody);
+    const maxFileBytes = await mostBytes(workFolder, from);
     const result = await jail.run(
       {
         argv: (seen) =>
@@ -62,25 +66,43 @@ export async function convertImage(
         limits: {
           deadlineMs,
           maxMemoryBytes: 4096 * MiB,
-          maxFileBytes: await mostBytes(workFolder, from.virtualSizeBytes),
+          maxFileBytes,
           ...(user && { user }),
         },
       },
       signal,
     );
-    if (result.exitCode !== 0) throw conversionFault(result.stderr, from.path);
+    if (result.exitCode !== 0) {
+      const madeBytes = await stat(made).then(
+        ({ size }) => size,
+        () => 0,
+      );
+      if (from.uploadBytes !== undefined && madeBytes >= maxFileBytes - MiB) {
+        throw hostile("It holds far more than its length allows, or more than there is room for.");
+      }
+      throw conversionFault(result.stderr, from.path);
+    }
     await takeOver(made, to.path);
   } finally {
     await rm(output, { recursive: true, force: true });
   }
 }
 
+/** Whole disks are never compressed this well; a file that claims to be was made to fill the pool. */
+const mostExpansion = 200;
+const compressed: ReadonlySet<DiskFormat> = new Set<DiskFormat>(["vmdk", "qcow2"]);
+
 /** No format has more than this on top of its content; nor may the result fill the medium. */
-async function mostBytes(folder: string, virtualSizeBytes: number): Promise<number> {
+async function mostBytes(
+  folder: string,
+  { virtualSizeBytes, uploadBytes, format }: Conversion["from"],
+): Promise<number> {
   const { bsize, bavail } = await statfs(folder);
   const free = bsize * bavail - marginBytes;
   if (free <= 0) throw full();
-  return Math.floor(Math.min(virtualSizeBytes * 1.02 + 64 * MiB, free));
+  const sent =
+    uploadBytes === undefined ? Infinity : uploadBytes * (compressed.has(format) ? mostExpansion : 1.05);
+  return Math.floor(Math.min(Math.min(virtualSizeBytes * 1.02, sent) + 64 * MiB, free));
 }
 
 /** What to open, told completely: nothing is left to a header. */

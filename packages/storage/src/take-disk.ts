@@ -43,13 +43,16 @@ export async function takeDisk(
     await rename(path, join(folder, file));
   } else {
     const to = { path: join(folder, file), format: "qcow2" };
-    const from = { path, format, virtualSizeBytes, hasSiblings };
+    const uploadBytes = siblings === undefined ? (await stat(path)).size : sum(siblings.values());
+    const from = { path, format, virtualSizeBytes, hasSiblings, uploadBytes };
     await convertImage({ workFolder: folder, from, to, deadlineMs: convertDeadlineMs }, jail, signal);
     if (!hasSiblings) await rm(path, { force: true });
   }
   const { blocks, size } = await stat(join(folder, file));
   return { file, format: kept, virtualSizeBytes, sizeBytes: isNative ? size : Math.min(size, blocks * 512) };
 }
+
+const sum = (lengths: Iterable<number>): number => [...lengths].reduce((all, length) => all + length, 0);
 
 type Structure = { path: string; format: "qcow2" | "vmdk"; hasSiblings: boolean };
 

@@ -302,3 +302,23 @@ for (const [declared, real] of [
     await refused(w, { path: w.spool("a"), format: declared }, "image.unreadable", /declared as/);
   });
 }
+
+test("a bomb, a few bytes that unfold to a whole disk, is refused before it fills the pool", async (t) => {
+  const w = await world(t);
+  const raw = await plantDisk(w.spool("raw"), 1024 * MiB);
+  qemuImg("convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=monolithicSparse", raw, w.spool("a"));
+  const bytes = await readFile(w.spool("a"));
+  for (const field of [48, 56]) pointAllAtOne(bytes, Number(bytes.readBigUInt64LE(field)) * 512);
+  await writeFile(w.spool("a"), bytes);
+
+  await refused(w, { path: w.spool("a"), format: "vmdk" }, "image.hostile", /far more/);
+});
+
+/** Every entry of every grain table leads to the first grain. */
+function pointAllAtOne(bytes: Buffer, directoryAt: number): void {
+  const first = bytes.readUInt32LE(bytes.readUInt32LE(directoryAt) * 512);
+  for (let table = 0; table < 32; table++) {
+    const at = bytes.readUInt32LE(directoryAt + table * 4) * 512;
+    for (let entry = 0; entry < 512; entry++) bytes.writeUInt32LE(first, at + entry * 4);
+  }
+}
