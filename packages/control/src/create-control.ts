@@ -25,6 +25,7 @@ import { reconcileSnapshot } from "./snapshots/reconcile-snapshot.ts";
 import { createSnapshotService } from "./snapshots/snapshot-service.ts";
 import { stampedIds } from "./stamped-id.ts";
 import { View } from "./view/view.ts";
+import { watchPools } from "./watch-pools.ts";
 
 export type ControlOptions = {
   store: Store;
@@ -88,7 +89,12 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
   for (const id of view.vms.ids()) queues.vm.nudge(id);
   for (const id of view.images.ids()) queues.image.nudge(id);
   await parts.hostFacts.refresh(alive).catch(() => {}); // followHost reports and retries
-  const background = [followHost(parts, alive), sweepNowAndThen(parts, alive), keepTidy(parts, alive)];
+  const background = [
+    followHost(parts, alive),
+    sweepNowAndThen(parts, alive),
+    keepTidy(parts, alive),
+    watchPools(parts, alive),
+  ];
 
   return {
     services: servicesOf(parts),
