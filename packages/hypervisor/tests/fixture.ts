@@ -117,7 +117,7 @@ export class DriverFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#driver?.close();
     for (const pid of this.#pids) {
-      if ((await argumentsOf(pid)).includes(this.vm)) process.kill(pid, "SIGKILL");
+      if ((await argumentsOf(pid)).includes(this.vm)) kill(pid);
     }
     // One that no driver knew is a failure, and must not outlive the test that shows it.
     for (
@@ -125,10 +125,19 @@ export class DriverFixture implements AsyncDisposable {
       lost !== undefined;
       lost = findProcessByToken(`${this.vm}.`)
     ) {
-      process.kill(lost.pid, "SIGKILL");
+      kill(lost.pid);
       await waitForExit(lost, deadlineMs, patience());
     }
     await rm(dirname(this.root), { recursive: true, force: true });
+  }
+}
+
+/** Ends a process that may be ending by itself at this moment. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
