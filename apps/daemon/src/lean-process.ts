@@ -13,7 +13,10 @@ export const leanFlags = [
 
 const marks = ["NODE_COMPILE_CACHE", "MALLOC_ARENA_MAX"] as const;
 
-export function leanEnvironment(name: "host" | "control", user: ControlUser | undefined): Record<string, string> {
+export function leanEnvironment(
+  name: "host" | "control",
+  user: ControlUser | undefined,
+): Record<string, string> {
   const cache = openCodeCache(name, user);
   return { MALLOC_ARENA_MAX: "1", ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) };
 }

@@ -53,6 +53,8 @@ async function replace(path: string, text: string, mode: number): Promise<void> 
 /** In a process of its own: its library is larger than everything else here, and is needed once in a year. */
 async function makePair(nowMs: number): Promise<TlsPair> {
   const script = join(import.meta.dirname, "make-certificate.ts");
-  const { stdout } = await promisify(execFile)(process.execPath, [script, String(nowMs)], { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [script, String(nowMs)], {
+    timeout: 60_000,
+  });
   return JSON.parse(stdout) as TlsPair;
 }

@@ -62,6 +62,7 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
     stampedId: stampedIds(clock, view.events.ids().at(-1)),
     host,
     hostFacts: createHostFacts(host),
+    lastTold: new Map(),
     log,
     spoolDir,
     catalogue: options.catalogue ?? [],

@@ -34,10 +34,16 @@ async function listen(parts: ControlParts, signal: AbortSignal): Promise<void> {
     if (status.sighting.state === "unknown") parts.nudge("vm", record.id);
   }
   signal.throwIfAborted(); // a signal that fired before it is listened to is heard by nobody
-  for await (const sighting of parts.host.sightings(signal)) {
-    const known = parts.view.vms.get(sighting.vm)?.status.sighting;
-    if (known === undefined || JSON.stringify(known) === JSON.stringify(sighting)) continue;
-    parts.nudge("vm", sighting.vm);
+  try {
+    for await (const sighting of parts.host.sightings(signal)) {
+      const known = parts.view.vms.get(sighting.vm)?.status.sighting;
+      if (known === undefined) continue;
+      const told = JSON.stringify(sighting);
+      parts.lastTold.set(sighting.vm, told);
+      if (JSON.stringify(known) !== told) parts.nudge("vm", sighting.vm);
+    }
+  } finally {
+    parts.lastTold.clear();
   }
 }
 

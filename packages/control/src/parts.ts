@@ -20,6 +20,8 @@ export type ControlParts = {
   stampedId: (prefix: string) => string;
   host: HostLink;
   hostFacts: HostFacts;
+  /** What the host told last of each VM, as JSON, while we listen to it; taken out when a step relies on it. */
+  lastTold: Map<string, string>;
   log: Logger;
   /** Content on its way in: `<spoolDir>/<image id>`. */
   spoolDir: string;

@@ -9,8 +9,14 @@ import { Type } from "./schema.ts";
 import { VmChangeSchema, VmSpecSchema } from "./vm-spec.ts";
 
 const image = Type.Union([
-  Type.Object({ kind: Type.Literal("upload"), sizeBytes: Type.Integer({ minimum: 1 }) }, { additionalProperties: false }),
-  Type.Object({ kind: Type.Literal("url"), url: Type.String({ pattern: "^https?://" }) }, { additionalProperties: false }),
+  Type.Object(
+    { kind: Type.Literal("upload"), sizeBytes: Type.Integer({ minimum: 1 }) },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    { kind: Type.Literal("url"), url: Type.String({ pattern: "^https?://" }) },
+    { additionalProperties: false },
+  ),
 ]);
 
 const schemas: Record<string, [TSchema, unknown]> = {
@@ -24,7 +30,13 @@ const schemas: Record<string, [TSchema, unknown]> = {
       firmware: "uefi",
       kernel: { image: "tiny", cmdline: "quiet" },
       disks: [{ name: "root", bus: "nvme", image: "debian-12", sizeBytes: 10 * 1024 ** 3 }],
-      nics: [{ name: "net0", mac: "52:54:00:1a:2b:3c", forwards: [{ protocol: "tcp", hostPort: 2222, guestPort: 22 }] }],
+      nics: [
+        {
+          name: "net0",
+          mac: "52:54:00:1a:2b:3c",
+          forwards: [{ protocol: "tcp", hostPort: 2222, guestPort: 22 }],
+        },
+      ],
       policy: { onPanic: "restart" },
     },
   ],
@@ -34,7 +46,22 @@ const schemas: Record<string, [TSchema, unknown]> = {
   "an image": [image, { kind: "url", url: "https://example.org" }],
 };
 
-const oddValues = [null, true, 0, -1, 1.5, 2 ** 53, "", "x", "ü💧".repeat(40), "A".repeat(3000), [], {}, [null], { "a/b~": 1 }];
+const oddValues = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  2 ** 53,
+  "",
+  "x",
+  "ü💧".repeat(40),
+  "A".repeat(3000),
+  [],
+  {},
+  [null],
+  { "a/b~": 1 },
+];
 
 /** The value with one place replaced, removed or added: near enough to right to reach every rule. */
 function spoilt(value: unknown, pick: (count: number) => number): unknown {
@@ -64,10 +91,13 @@ for (const [what, [schema, good]] of Object.entries(schemas)) {
       return spoilt(spoilt(good, pick), pick);
     });
     fc.assert(
-      fc.property(fc.oneof({ weight: 9, arbitrary: near }, { weight: 1, arbitrary: fc.jsonValue() }), (value) => {
-        assert.equal(check.matches(value), reference.Check(value), JSON.stringify(value));
-        assert.equal(check.issues(value).length === 0, check.matches(value), JSON.stringify(value));
-      }),
+      fc.property(
+        fc.oneof({ weight: 9, arbitrary: near }, { weight: 1, arbitrary: fc.jsonValue() }),
+        (value) => {
+          assert.equal(check.matches(value), reference.Check(value), JSON.stringify(value));
+          assert.equal(check.issues(value).length === 0, check.matches(value), JSON.stringify(value));
+        },
+      ),
       { numRuns: 2000 },
     );
   });

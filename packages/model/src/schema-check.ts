@@ -41,7 +41,8 @@ function ruleOf(node: Node, path: string): Rule {
     .filter(([keyword]) => !annotations.has(keyword))
     .map(([keyword, operand]) => {
       const make = Object.hasOwn(makers, keyword) ? makers[keyword] : undefined;
-      if (make === undefined) throw new Error(`the schema at ${path} has the keyword ${keyword}, which is not checked`);
+      if (make === undefined)
+        throw new Error(`the schema at ${path} has the keyword ${keyword}, which is not checked`);
       return make(operand as never, node, path);
     });
   return every(rules);
@@ -91,7 +92,8 @@ const lengthOf = (text: string): number => {
   return length;
 };
 
-const ofText = (isBroken: (text: string) => boolean) => (value: unknown) => typeof value === "string" && isBroken(value);
+const ofText = (isBroken: (text: string) => boolean) => (value: unknown) =>
+  typeof value === "string" && isBroken(value);
 const ofNumber = (isBroken: (number: number) => boolean) => (value: unknown) =>
   typeof value === "number" && isBroken(value);
 const ofItems = (isBroken: (count: number) => boolean) => (value: unknown) =>
@@ -119,7 +121,10 @@ const boundMakers = Object.fromEntries(
   Object.entries(bounds).map(([keyword, [words, isBroken]]): [string, RuleMaker] => [
     keyword,
     (limit: number, _node, path) =>
-      leaf({ keyword, isBroken: isBroken(limit), message: words.replace("#", String(limit)), params: { limit } }, path),
+      leaf(
+        { keyword, isBroken: isBroken(limit), message: words.replace("#", String(limit)), params: { limit } },
+        path,
+      ),
   ]),
 );
 
@@ -127,7 +132,8 @@ const makers: Readonly<Record<string, RuleMaker>> = {
   ...boundMakers,
   type(type: string, _node, path) {
     const isType = types[type];
-    if (isType === undefined) throw new Error(`the schema at ${path} has the type ${type}, which is not checked`);
+    if (isType === undefined)
+      throw new Error(`the schema at ${path} has the type ${type}, which is not checked`);
     return leaf(
       { keyword: "type", isBroken: (value) => !isType(value), message: `must be ${type}`, params: { type } },
       path,
@@ -146,7 +152,10 @@ const makers: Readonly<Record<string, RuleMaker>> = {
   pattern(pattern: string, _node, path) {
     const expression = new RegExp(pattern, "u");
     const isBroken = ofText((text) => !expression.test(text));
-    return leaf({ keyword: "pattern", isBroken, message: `must match pattern ${pattern}`, params: { pattern } }, path);
+    return leaf(
+      { keyword: "pattern", isBroken, message: `must match pattern ${pattern}`, params: { pattern } },
+      path,
+    );
   },
   required: (required: string[], _node, schemaPath) => (value, instancePath, found) => {
     if (!isObject(value)) return true;
@@ -166,7 +175,11 @@ const makers: Readonly<Record<string, RuleMaker>> = {
       if (!isObject(value)) return true;
       let isGood = true;
       for (const { key, rule } of fields) {
-        if (!Object.hasOwn(value, key) || rule(value[key], found === undefined ? at : `${at}/${escape(key)}`, found)) continue;
+        if (
+          !Object.hasOwn(value, key) ||
+          rule(value[key], found === undefined ? at : `${at}/${escape(key)}`, found)
+        )
+          continue;
         if (found === undefined) return false;
         isGood = false;
       }
@@ -191,9 +204,12 @@ const makers: Readonly<Record<string, RuleMaker>> = {
   },
   additionalProperties(isAllowed: boolean, node, schemaPath) {
     if (isAllowed === true) return () => true;
-    if (isAllowed !== false) throw new Error(`the schema at ${schemaPath} describes further properties, which is not checked`);
+    if (isAllowed !== false)
+      throw new Error(`the schema at ${schemaPath} describes further properties, which is not checked`);
     const known = new Set(Object.keys((node["properties"] ?? {}) as Node));
-    const patterns = Object.keys((node["patternProperties"] ?? {}) as Node).map((one) => new RegExp(one, "u"));
+    const patterns = Object.keys((node["patternProperties"] ?? {}) as Node).map(
+      (one) => new RegExp(one, "u"),
+    );
     return (value, instancePath, found) => {
       if (!isObject(value)) return true;
       const isKnown = (key: string) => known.has(key) || patterns.some((one) => one.test(key));
@@ -224,9 +240,16 @@ const makers: Readonly<Record<string, RuleMaker>> = {
       if (rules.some((rule) => rule(value, instancePath, undefined))) return true;
       if (found === undefined) return false;
       for (const rule of rules) rule(value, instancePath, found);
-      found.push({ keyword: "anyOf", schemaPath, instancePath, params: {}, message: "must match a schema in anyOf" });
+      found.push({
+        keyword: "anyOf",
+        schemaPath,
+        instancePath,
+        params: {},
+        message: "must match a schema in anyOf",
+      });
       return false;
     };
   },
-  allOf: (branches: Node[], _node, path) => every(branches.map((node, index) => ruleOf(node, `${path}/allOf/${index}`))),
+  allOf: (branches: Node[], _node, path) =>
+    every(branches.map((node, index) => ruleOf(node, `${path}/allOf/${index}`))),
 };

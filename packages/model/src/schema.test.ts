@@ -22,7 +22,12 @@ const make = (type: typeof Type) => {
     },
     { additionalProperties: false },
   );
-  return { whole, change: type.Partial(whole, { additionalProperties: false }), none: type.Object({}), body: type.Optional(whole) };
+  return {
+    whole,
+    change: type.Partial(whole, { additionalProperties: false }),
+    none: type.Object({}),
+    body: type.Optional(whole),
+  };
 };
 
 test("our builders make what TypeBox's make", () => {

@@ -40,13 +40,19 @@ export const Type = {
   Boolean: (options?: Loose) => ({ type: "boolean", ...options }),
   Integer: (options?: Loose) => ({ type: "integer", ...options }),
   Intersect: (allOf: TSchema[], options?: Loose) => ({ allOf, ...options }),
-  Literal: (value: string | number | boolean, options?: Loose) => ({ type: typeof value, const: value, ...options }),
+  Literal: (value: string | number | boolean, options?: Loose) => ({
+    type: typeof value,
+    const: value,
+    ...options,
+  }),
   Number: (options?: Loose) => ({ type: "number", ...options }),
   Object: object,
   Optional: optional,
   Partial: (schema: { properties: Record<string, Loose> }, options?: Loose) => ({
     type: "object",
-    properties: Object.fromEntries(Object.entries(schema.properties).map(([key, one]) => [key, optional(one)])),
+    properties: Object.fromEntries(
+      Object.entries(schema.properties).map(([key, one]) => [key, optional(one)]),
+    ),
     ...options,
   }),
   Record: (key: { pattern?: string }, value: TSchema, options?: Loose) => ({

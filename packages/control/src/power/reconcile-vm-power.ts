@@ -1,5 +1,5 @@
 import { isFault } from "@serai/kit/fault";
-import type { HostVerb } from "@serai/model/host-request";
+import { hostVerbs, type HostVerb } from "@serai/model/host-request";
 import { nextVmStep, type VmStep } from "@serai/model/next-vm-step";
 import type { VmSighting } from "@serai/model/vm";
 import type { ControlParts } from "../parts.ts";
@@ -23,7 +23,13 @@ export function reconcileVmPower(parts: ControlParts, gate: LaunchGate): Reconci
   return async (id, queueSignal) => {
     const signal = AbortSignal.any([queueSignal, AbortSignal.timeout(stepDeadlineMs)]);
     const found = parts.view.vms.get(id);
-    if (found === undefined) return settled; // deleted; the orphan sweep owns what it left behind
+    if (found === undefined) {
+      parts.lastTold.delete(id);
+      return settled; // deleted; the orphan sweep owns what it left behind
+    }
+    const soon = nextVmStep(found.record, found.status, parts.clock.nowMs());
+    if (isAct(soon.do) && isLastTold(parts, found))
+      return perform({ parts, gate, entry: found }, soon.do, signal);
     const sighting = await look(parts, found, signal);
     const entry = await note(parts, found, sighting, signal);
     if (entry === undefined) return lookAgain;
@@ -48,6 +54,19 @@ export function reconcileVmPower(parts: ControlParts, gate: LaunchGate): Reconci
     }
   };
 }
+
+/**
+ * True once per word of the host, and only if that is what we have on record: then a step may be taken without a look
+ * before it. The host looks itself before it acts, and its answer is what it saw afterwards.
+ */
+function isLastTold({ lastTold }: ControlParts, { record, status }: VmEntry): boolean {
+  const told = lastTold.get(record.id);
+  lastTold.delete(record.id);
+  return told === JSON.stringify(status.sighting);
+}
+
+const isAct = (step: VmStep["do"]): step is ActVerb =>
+  step !== "remove" && (hostVerbs as readonly string[]).includes(step);
 
 /** What the host sees; when it cannot be asked, that is noted too, and the queue tries again later. */
 async function look(parts: ControlParts, entry: VmEntry, signal: AbortSignal): Promise<VmSighting> {
