@@ -127,8 +127,8 @@ class RunningDaemon implements TestDaemon {
     try {
       await this.stop();
     } finally {
-      const guests = await qemuPidsOf(this.stateDirectory);
-      for (const pid of guests) process.kill(pid, "SIGKILL");
+      const guests = await guestPidsOf(this.stateDirectory);
+      for (const pid of guests) if (isLive(pid)) process.kill(pid, "SIGKILL");
       await untilGone(guests);
       await rm(this.stateDirectory, { recursive: true, force: true });
     }
@@ -153,11 +153,20 @@ const isNode = (pid: number): boolean => {
 
 /** Live QEMU processes that use files of this state directory. */
 export async function qemuPidsOf(stateDirectory: string): Promise<number[]> {
-  const found: number[] = [];
+  return (await processesOf(stateDirectory)).filter(({ argv }) => argv[0]?.includes("qemu-system")).map(({ pid }) => pid);
+}
+
+/** Every live process that was started for a guest of this state directory: QEMU, its keepers and helpers. */
+export async function guestPidsOf(stateDirectory: string): Promise<number[]> {
+  return (await processesOf(stateDirectory)).filter(({ argv }) => !argv[0]?.endsWith("node")).map(({ pid }) => pid);
+}
+
+async function processesOf(stateDirectory: string): Promise<{ pid: number; argv: string[] }[]> {
+  const found: { pid: number; argv: string[] }[] = [];
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     const cmdline = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => ""); // it ended meanwhile
-    if (cmdline.includes("qemu-system") && cmdline.includes(`${stateDirectory}/`) && isLive(Number(entry))) found.push(Number(entry));
+    if (cmdline.includes(`${stateDirectory}/`) && isLive(Number(entry))) found.push({ pid: Number(entry), argv: cmdline.split("\0") });
   }
   return found;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { isEnded } from "@serai/model/operation";
 import { isFault } from "@serai/kit/fault";
-import { isLive, qemuPidsOf, startDaemon, type TestDaemon, until } from "../harness/daemon.ts";
+import { guestPidsOf, isLive, qemuPidsOf, startDaemon, type TestDaemon, until } from "../harness/daemon.ts";
 
 const { signal } = new AbortController();
 const MiB = 1024 * 1024;
@@ -106,7 +106,9 @@ test("deleting every VM then leaves no process, file or row", async () => {
   await until("an empty list", 60_000, async () =>
     (await daemon.client.call("listVms", {}, signal)).items.length === 0 ? true : undefined,
   );
-  assert.deepEqual(await qemuPidsOf(daemon.stateDirectory), []);
+  await until("every process of a guest to be gone", 10_000, async () =>
+    (await guestPidsOf(daemon.stateDirectory)).length === 0 ? true : undefined,
+  );
   assert.deepEqual(await readdir(join(daemon.stateDirectory, "host/vms")), []);
   assert.deepEqual(await readdir(join(daemon.stateDirectory, "host/volumes")), []);
 });
