@@ -120,6 +120,17 @@ function addVmCommands(vm: Command, on: On): void {
         (await import("./commands/export.ts")).exportVm(c, name, o),
       ),
     );
+  vm.command("clone <vm> <name>")
+    .description("make another VM with the disks of a stopped one, or of a snapshot")
+    .option("--full", "with a copy of its own, instead of linked to the original's disks")
+    .option("--snapshot <name>", "as it was in this snapshot")
+    .option("--start", "start it, too")
+    .action(
+      on(
+        async (c: Context, vm: string, name: string, o: { full?: boolean; snapshot?: string; start?: boolean }) =>
+          (await import("./commands/clone.ts")).cloneVm(c, vm, name, o),
+      ),
+    );
   addPowerCommands(vm, on);
   vm.command("rm <vm...>")
     .description("delete stopped VMs and their disks")

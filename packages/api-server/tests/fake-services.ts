@@ -32,6 +32,7 @@ export function fakeServices(
         throw new Fault("vm.not_found", `There is no VM ${reference}; list them to see which there are.`);
       },
       create: (_spec, _options, { actor }) => accept(actor),
+      clone: (_reference, _wish, { actor }) => accept(actor),
       change: (_reference, _change, { actor }) => accept(actor),
       delete: (_reference, _options, { actor }) => accept(actor),
       requestPower: (_reference, _request, { actor }) => accept(actor),

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
@@ -14,7 +15,7 @@ import type { ExecRequest, ExecResult, ExportWish, HostVerb, ImageFacts, SweepRe
 import type { ImageGuest, ImageKind } from "@serai/model/image";
 import type { DiskExportFormat } from "@serai/model/image-format";
 import { phaseFor, type SnapshotRecord, type SnapshotReport, type SnapshotVerb } from "@serai/model/snapshot";
-import { unseen, type VmRecord, type VmSighting } from "@serai/model/vm";
+import { unseen, type CloneOrigin, type VmRecord, type VmSighting } from "@serai/model/vm";
 import { directoryPool } from "@serai/storage/directory/directory-pool";
 import { openExports, type Export } from "@serai/storage/exports";
 import { imageLibrary } from "@serai/storage/image-library";
@@ -319,12 +320,26 @@ class OpenHost implements HostAgent {
     const owner = this.#owner(record.id);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     if (owner !== undefined) await chown(folder, owner.uid, owner.gid);
+    if (record.origin !== undefined && !existsSync(join(folder, "provisioned.json")))
+      await this.#cloneVolumes(record, record.origin, signal);
     await provisionVolumes(record, owner, this.#stores(), signal);
     // Written last: its presence says that everything before it is complete.
     const note = join(folder, "provisioned.json");
     await writeFile(`${note}.part`, JSON.stringify({ generation: record.generation }));
     await rename(`${note}.part`, note);
     (await this.#drivers.get(record.id))?.note({ provisionedGeneration: record.generation });
+  }
+
+  async #cloneVolumes(record: VmRecord, origin: CloneOrigin, signal: AbortSignal): Promise<void> {
+    // A clone's turn holds its origin's turn, never the other way round: an origin is always the older one.
+    await this.#oneAtATime(origin.vm, async () => {
+      const source = this.#intents.vm(origin.vm);
+      if (source === undefined || source.isDeleting) throw new Fault("vm.wrong_state", "The VM to clone is gone.");
+      await this.#provision(source, signal);
+      const plan = await launchPlanFor(source, this.#stores(), signal);
+      const [driver, from] = [await this.#driver(record.id, signal), await this.#driver(source.id, signal)];
+      await this.#snapshots.clone({ origin, vm: record.id, driver, from: { plan, driver: from } }, signal);
+    });
   }
 
   async #provisionedGeneration(vm: string, signal: AbortSignal): Promise<number> {

@@ -22,6 +22,13 @@ const VmRecordSchema = Type.Object({
   stop: Type.Object({ isForced: Type.Boolean() }),
   resetCount: counter,
   isDeleting: Type.Boolean(),
+  origin: Type.Optional(
+    Type.Object({
+      vm: IdSchema,
+      kind: Type.Union([Type.Literal("linked"), Type.Literal("full")]),
+      snapshot: Type.Optional(IdSchema),
+    }),
+  ),
   generation: counter,
 });
 

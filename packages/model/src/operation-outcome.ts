@@ -25,6 +25,7 @@ export function operationOutcome(
   const { sighting } = status;
   switch (operation.verb) {
     case "vm.create":
+    case "vm.clone":
       return whenCreating(operation, record, status);
     case "vm.change":
       return succeeded;

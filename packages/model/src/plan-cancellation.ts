@@ -16,6 +16,7 @@ export function planCancellation(operation: Operation, record: VmRecord, status:
     return refused("A later request asks for something else already.");
   switch (operation.verb) {
     case "vm.create":
+    case "vm.clone":
       return { kind: "change", fields: { isDeleting: true } };
     case "vm.start":
       return stopNow;

@@ -29,11 +29,17 @@ export type VmRecord = {
   /** True from the DELETE on, until the host has removed all that belongs to the VM. */
   isDeleting: boolean;
   host: string;
+  /** Where its disks came from, when it was cloned. */
+  origin?: CloneOrigin;
   /** Rises with every change of this record. */
   generation: number;
   createdAt: string;
   updatedAt: string;
 };
+
+/** `linked`: its layers stand on those of the origin. `full`: it has a copy of its own. */
+export type CloneKind = "linked" | "full";
+export type CloneOrigin = { vm: string; kind: CloneKind; snapshot?: string };
 
 /**
  * What a host sees. `unknown` means that nobody could ask, which is not the same as `absent`.

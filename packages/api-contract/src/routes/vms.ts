@@ -1,6 +1,6 @@
 import { ExecRequestSchema } from "@serai/model/host-request";
 import { Type } from "@serai/model/schema";
-import { DeviceNameSchema, ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
+import { DeviceNameSchema, NameSchema, ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
 import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
 import { ExecResultSchema, OperationSchema, pageOf, VmViewSchema } from "../schemas.ts";
@@ -85,6 +85,27 @@ export const deleteVm = route({
   replies: started,
   faults: [...found, "vm.wrong_state", "request.precondition_failed"],
   hasEtag: true,
+});
+
+export const cloneVm = route({
+  method: "POST",
+  path: "/v1/vms/:vm/clone",
+  summary: "Clone a stopped VM, or a snapshot of any: linked to its disks (default) or as a full copy",
+  access: "operator",
+  tag: "vms",
+  params: VmParams,
+  body: Type.Object(
+    {
+      name: NameSchema,
+      kind: Type.Optional(Type.Union([Type.Literal("linked"), Type.Literal("full")])),
+      snapshot: Type.Optional(ReferenceSchema),
+      start: Type.Optional(Type.Boolean()),
+    },
+    { additionalProperties: false },
+  ),
+  replies: started,
+  faults: [...found, "name.taken", "snapshot.not_found", "vm.wrong_state", "host.no_capacity", "pool.full"],
+  isIdempotent: true,
 });
 
 const power = <const P extends string, const S extends string>(verb: P, summary: S) =>

@@ -20,6 +20,10 @@ export const vmHandlers: Implementation[] = [
     accepted(await services.vms.create(body, query, context, signal)),
   ),
 
+  implement(routes.cloneVm, async ({ params, body, context, signal }, { services }) =>
+    accepted(await services.vms.clone(params.vm, body, context, signal)),
+  ),
+
   implement(routes.changeVm, async ({ params, body, context, signal }, { services }) =>
     accepted(await services.vms.change(params.vm, body, context, signal)),
   ),

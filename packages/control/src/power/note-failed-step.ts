@@ -81,9 +81,9 @@ function failedProvision(
   { record, status }: VmEntry,
   fault: FaultJson,
 ): VmWrite | undefined {
-  const ends = failing(parts, record.id, ["vm.create", "vm.start"], fault);
+  const ends = failing(parts, record.id, ["vm.create", "vm.clone", "vm.start"], fault);
   if (ends.length === 0) return undefined;
-  const isNew = ends.some(({ operation }) => operation.verb === "vm.create");
+  const isNew = ends.some(({ operation }) => operation.verb === "vm.create" || operation.verb === "vm.clone");
   const { name } = record.spec;
   const happenings: Happening[] = [
     {
@@ -102,7 +102,7 @@ function failedLaunch(parts: ControlParts, { record, status }: VmEntry, fault: F
   const ends = failing(
     parts,
     record.id,
-    ["vm.start", "vm.create", "vm.resume", "vm.pause", "vm.reset", "vm.suspend"],
+    ["vm.start", "vm.create", "vm.clone", "vm.resume", "vm.pause", "vm.reset", "vm.suspend"],
     fault,
   );
   const isNews = status.fault?.message !== fault.message;

@@ -59,7 +59,7 @@ export function planCreation(
 export const nameTaken = (name: string): Fault =>
   new Fault("name.taken", `There is already a VM called ${name}: choose another name.`);
 
-function newRecord(parts: ControlParts, spec: CompleteVmSpec, isStarted: boolean): VmRecord {
+export function newRecord(parts: ControlParts, spec: CompleteVmSpec, isStarted: boolean): VmRecord {
   const report = parts.hostFacts.needed();
   const createdAt = timestamp(parts.clock);
   return {
@@ -86,7 +86,7 @@ export const specContext = (view: View): SpecContext => ({
 });
 
 /** Random, unicast, locally administered. */
-function newMac(): string {
+export function newMac(): string {
   const bytes = randomBytes(6);
   bytes[0] = ((bytes[0] as number) & 0xfc) | 0x02;
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join(":");

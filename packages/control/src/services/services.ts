@@ -3,6 +3,7 @@ import type { HostReport, HostUsage } from "@serai/model/host";
 import type { ExecRequest, ExecResult, ExportWish, VmStream } from "@serai/model/host-request";
 import type { DiskExportFormat, ImportFormat } from "@serai/model/image-format";
 import type { Operation } from "@serai/model/operation";
+import type { CloneKind } from "@serai/model/vm";
 import type { VmChange, VmSpec } from "@serai/model/vm-spec";
 import type { ExportStream } from "../host-link.ts";
 import type { Actor, Role } from "./actor.ts";
@@ -23,6 +24,8 @@ export type VmService = {
     signal: AbortSignal,
   ): Promise<Operation>;
   change(reference: string, change: VmChange, context: Context, signal: AbortSignal): Promise<Operation>;
+  /** Makes another VM with the disks of a stopped one, or of a snapshot, and an identity of its own. */
+  clone(reference: string, wish: CloneWish, context: Context, signal: AbortSignal): Promise<Operation>;
   delete(
     reference: string,
     options: { force?: boolean },
@@ -36,6 +39,8 @@ export type VmService = {
     signal: AbortSignal,
   ): Promise<Operation>;
 };
+
+export type CloneWish = { name: string; kind?: CloneKind; snapshot?: string; start?: boolean };
 
 export type ImageRequest = {
   name: string;

@@ -14,6 +14,7 @@ import { checkAdmission } from "./check-admission.ts";
 import { commitOnce } from "./commit-once.ts";
 import { findVm } from "./find-vm.ts";
 import { pageByName } from "./list-page.ts";
+import { planClone } from "./plan-clone.ts";
 import { nameTaken, planCreation, specContext, specWorld } from "./plan-creation.ts";
 import type { Context } from "./request.ts";
 import type { PowerRequest, VmService } from "./services.ts";
@@ -39,6 +40,17 @@ export function createVmService(parts: ControlParts): VmService {
         parts,
         { context, request: ["create", spec, options] },
         () => planCreation(parts, { spec, isStarted: options.start === true, actor: context.actor }),
+        signal,
+      );
+      parts.nudge("vm", operation.target.id);
+      return operation;
+    },
+    clone: async (reference, wish, context, signal) => {
+      authorize(context.actor, "operator");
+      const operation = await commitOnce(
+        parts,
+        { context, request: ["clone", reference, wish] },
+        () => planClone(parts, findVm(view, reference), { wish, actor: context.actor }),
         signal,
       );
       parts.nudge("vm", operation.target.id);

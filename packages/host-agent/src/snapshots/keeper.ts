@@ -4,7 +4,9 @@ import type { LaunchPlan } from "@serai/hypervisor/launch-plan";
 import type { VmDriver } from "@serai/hypervisor/vm-driver";
 import { Fault } from "@serai/kit/fault";
 import type { SnapshotRecord, SnapshotReport, SnapshotVerb } from "@serai/model/snapshot";
+import type { CloneOrigin } from "@serai/model/vm";
 import { snapshotBelow } from "@serai/model/volume-layers";
+import { cloneVolumes } from "./clone-volumes.ts";
 import { createSnapshot, ownDisks } from "./create-snapshot.ts";
 import { layoutFile, openPlace, type Owner, type Place } from "./place.ts";
 import { revertSnapshot } from "./revert-snapshot.ts";
@@ -19,12 +21,22 @@ export type KeeperInput = {
 
 type Wish = { verb: SnapshotVerb; snapshot: SnapshotRecord; plan: LaunchPlan; driver: VmDriver };
 
+export type CloneWish = {
+  origin: CloneOrigin;
+  vm: string;
+  driver: VmDriver;
+  /** The origin's. */
+  from: { plan: LaunchPlan; driver: VmDriver };
+};
+
 /** The snapshots of this host's VMs. Calls for one VM take turns, which is the caller's to see to. */
 export type SnapshotKeeper = {
   /** Takes the step and tells what the snapshot is; safe to repeat. */
   act(wish: Wish, signal: AbortSignal): Promise<SnapshotReport>;
   /** Undoes what an earlier daemon left half-done. */
   recover(driver: VmDriver, vm: string, signal: AbortSignal): Promise<void>;
+  /** Gives a clone its disks, before it is provisioned for the first time. */
+  clone(wish: CloneWish, signal: AbortSignal): Promise<void>;
   /** Called before each launch: a revert may have left memory to go on from. */
   beforeLaunch(driver: VmDriver, vm: string, signal: AbortSignal): Promise<void>;
 };
@@ -58,6 +70,12 @@ export function snapshotKeeper({ directories, owner, now }: KeeperInput): Snapsh
       const place = placeOf(vm, driver);
       await settle(place, signal);
       await tidy(place, signal);
+    },
+    clone({ origin, vm, driver, from }, signal) {
+      const folder = join(directories.volumes, vm);
+      const disks = ownDisks(from.plan, join(directories.volumes, origin.vm));
+      const places = { from: placeOf(origin.vm, from.driver), to: placeOf(vm, driver) };
+      return cloneVolumes({ origin, ...places, folder, owner: owner(vm), disks }, signal);
     },
     async beforeLaunch(driver, vm, signal) {
       if (!isLayered(vm)) return;

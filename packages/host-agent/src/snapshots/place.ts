@@ -40,6 +40,8 @@ type PlaceInput = {
 export function openPlace({ vm, directories, owner, driver }: PlaceInput): Place {
   const record = layoutFile(directories.vms, vm);
   const folder = join(directories.vms, vm, "snapshots");
+  // QEMU's own user passes through the first to its own folder, and never into the second.
+  mkdirSync(join(directories.vms, vm), { recursive: true, mode: 0o711 });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const memoryFile = (snapshot: string) => join(folder, `${snapshot}.memory`);
   const recordFile = (snapshot: string) => join(folder, `${snapshot}.json`);

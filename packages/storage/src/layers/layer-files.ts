@@ -6,16 +6,18 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   lstatSync,
   openSync,
   readdirSync,
+  renameSync,
   rmSync,
 } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@serai/kit/fault";
 import { isOrphan, layerFile, ownFile, type VolumeLayout } from "@serai/model/volume-layers";
 import { runTool } from "../run-tool.ts";
-import { readQcow2, writeOverlay } from "./qcow2-overlay.ts";
+import { blankOverlayBytes, readQcow2, writeOverlay } from "./qcow2-overlay.ts";
 
 type Owner = { uid: number; gid: number };
 
@@ -41,10 +43,18 @@ export type LayerFiles = {
     base: { file: string; format: "qcow2" | "raw" } | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Makes a file of this folder one of another folder, too; it must never be written to again. */
+  lend(file: string, folder: string): void;
+  /** True if nothing was ever written to a layer's file. */
+  isBlank(file: string): boolean;
+  /** Writes what a layer shows to a file of its own, for its new owner. */
+  copyOut(file: string, target: string, to: Owner | undefined, signal: AbortSignal): Promise<void>;
   /** Removes files that the layout does not name. */
   sweep(layout: VolumeLayout): string[];
 };
 
+/** As directory pools make their volumes. */
+const qcow2Options = "cluster_size=128k,extended_l2=on,lazy_refcounts=on";
 const pullDeadlineMs = 60 * 60_000;
 
 export function layerFiles(folder: string, owner: Owner | undefined): LayerFiles {
@@ -86,6 +96,32 @@ export function layerFiles(folder: string, owner: Owner | undefined): LayerFiles
           "volume.locked",
           `A disk layer could not be merged: ${result.stderr.trim() || "no reason given"}.`,
         );
+      }
+    },
+    lend(file, other) {
+      try {
+        linkSync(path(file), join(other, file));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // lent by an earlier try
+      }
+    },
+    isBlank: (file) => lstatSync(path(file)).size <= blankOverlayBytes(readQcow2(path(file)).sizeBytes),
+    async copyOut(file, target, to, signal) {
+      const part = path(`${file}.copy`);
+      rmSync(part, { force: true });
+      try {
+        const result = await runTool(
+          ["qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", "-o", qcow2Options, path(file), part],
+          { deadlineMs: pullDeadlineMs, ...(owner !== undefined && { isUnprivileged: true, user: owner }) },
+          signal,
+        );
+        if (result.exitCode !== 0) {
+          throw new Fault("pool.full", `A disk could not be copied: ${result.stderr.trim() || "no reason given"}.`);
+        }
+        setAccess(part, owner, to, 0o600);
+        renameSync(part, target);
+      } finally {
+        rmSync(part, { force: true });
       }
     },
     sweep(layout) {
