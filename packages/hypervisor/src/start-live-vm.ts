@@ -3,18 +3,22 @@ import { rmSync, statSync } from "node:fs";
 import { errorChain, Fault, isFault } from "@serai/kit/fault";
 import { bubblewrapArgv } from "@serai/linux/bubblewrap";
 import { bootId } from "@serai/linux/process-identity";
+import { userNetwork } from "@serai/model/network";
+import type { NicEnds } from "./argv/nics.ts";
 import { qemuArgv } from "./argv/qemu-argv.ts";
 import { launcherArgv, type LaunchUser } from "./jail/launcher-argv.ts";
+import { passtUser, startUserNetworks, type UserNetworks } from "./jail/passt.ts";
 import { qemuSandbox } from "./jail/qemu-sandbox.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import type { LiveVm } from "./live-vm.ts";
+import type { ExitStatus } from "./process/exit-status.ts";
 import { lastWords } from "./process/last-words.ts";
 import { spawnQemu, type QemuProcess } from "./process/qemu-process.ts";
 import { giveTicket } from "./process/ticket.ts";
 import type { RunRecord } from "./run-record.ts";
 import { loadMemory } from "./suspend/memory-transfer.ts";
 import { discardSuspended, restoreSuspended, useUpSuspended } from "./suspend/suspended-state.ts";
-import type { VmDriverConfig } from "./vm-driver-types.ts";
+import type { OpenTap, VmDriverConfig } from "./vm-driver-types.ts";
 
 /** The record of a launch that is about to begin. */
 export function newRun(
@@ -48,9 +52,13 @@ export async function startLiveVm(
 ): Promise<void> {
   const { record, directory } = live;
   const isRestoring = record.phase === "restoring";
+  config.cgroup?.prepare?.(record.plan);
   giveTicket(directory.ticket(record.token));
+  using taps = await openTaps(live, config, signal);
+  using networks = await openUserNetworks(live, config);
   const process = await spawnQemu({
-    argv: launchArgv(live, config),
+    argv: launchArgv(live, config, { taps: taps.open, networks }),
+    descriptors: [...(networks?.ends ?? []), ...taps.open.map(({ fd }) => fd)],
     cwd: directory.qemu,
     log: directory.log,
     isJailed: record.isJailed === true,
@@ -62,6 +70,7 @@ export async function startLiveVm(
   if (!record.isJailed) live.save({ process: process.identity });
   const gone = new AbortController();
   void process.ended.then(() => gone.abort(new Error("QEMU ended")));
+  networks?.failed.catch((error: unknown) => gone.abort(error));
   const patience = AbortSignal.any([signal, gone.signal]);
   try {
     await live.connect(patience);
@@ -73,7 +82,9 @@ export async function startLiveVm(
     if (signal.aborted) throw signal.reason;
     // A monitor that closes tells of a process that is ending.
     if (isFault(error, "qmp.closed")) await process.ended;
-    if (gone.signal.aborted) throw startFailed(lastWords(directory.log) || "it ended without a word", error);
+    if (isFault(gone.signal.reason)) throw gone.signal.reason;
+    if (gone.signal.aborted)
+      throw startFailed(lastWords(directory.log) || wordless(await process.ended), error);
     throw isFault(error, "qmp.refused") ? startFailed(error.message, error) : error;
   }
 }
@@ -104,7 +115,40 @@ async function restore(live: LiveVm, signal: AbortSignal): Promise<void> {
   }
 }
 
-function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): string[] {
+/** The taps of a launch; disposing of them closes our copies, whether there is a QEMU or not. */
+async function openTaps(
+  { record }: LiveVm,
+  config: VmDriverConfig,
+  signal: AbortSignal,
+): Promise<Disposable & { open: readonly OpenTap[] }> {
+  const nics = record.plan.spec.nics.filter(({ network }) => network !== userNetwork);
+  if (nics.length > 0 && config.openTaps === undefined)
+    throw new Fault("network.unsupported", "This host has no networks but user-mode ones.");
+  const open = nics.length === 0 ? [] : ((await config.openTaps?.(nics, signal)) ?? []);
+  return { open, [Symbol.dispose]: () => open.forEach((tap) => tap.close()) };
+}
+
+/** Undefined where QEMU must be its guest's network itself, or the guest has none. */
+async function openUserNetworks(
+  { record }: LiveVm,
+  { jail, uid, gid, cgroup }: VmDriverConfig,
+): Promise<UserNetworks | undefined> {
+  const nics = record.plan.spec.nics.filter(({ network }) => network === userNetwork);
+  if (jail?.passt === undefined || nics.length === 0) return undefined;
+  return startUserNetworks({
+    passt: jail.passt,
+    jail,
+    nics,
+    cgroupProcsFiles: cgroup?.procsFiles() ?? [],
+    ...(uid !== undefined && gid !== undefined && { user: passtUser({ uid, gid }) }),
+  });
+}
+
+function launchArgv(
+  { record, directory }: LiveVm,
+  config: VmDriverConfig,
+  { taps, networks }: { taps: readonly OpenTap[]; networks: UserNetworks | undefined },
+): string[] {
   const { plan, token } = record;
   const uefiCode = plan.spec.firmware === "uefi" ? config.firmware?.uefiCode : undefined;
   const arguments_ = qemuArgv({
@@ -114,6 +158,7 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
     qemuVersion: config.qemu.version,
     accelerator: config.accelerator,
     ...(uefiCode !== undefined && { uefiCode }),
+    nicEnds: nicEnds(taps, networks),
     isIncoming: record.phase === "restoring",
   });
   const user = launchUser(config);
@@ -123,6 +168,7 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
     qemuPath: config.qemu.path,
     accelerator: config.accelerator,
     ...(uefiCode !== undefined && { uefiCode }),
+    hasPasst: networks !== undefined,
   });
   return launcherArgv({
     command: [config.qemu.path, ...arguments_],
@@ -133,11 +179,26 @@ function launchArgv({ record, directory }: LiveVm, config: VmDriverConfig): stri
   });
 }
 
+/** As {@link spawnQemu} hands them over: from 3 on, user-mode networks first. */
+function nicEnds(taps: readonly OpenTap[], networks: UserNetworks | undefined): NicEnds {
+  const descriptors = (networks?.ends ?? []).map((_end, index) => 3 + index);
+  const first = 3 + descriptors.length;
+  return {
+    descriptors,
+    taps: new Map(taps.map(({ nic, mtu }, index) => [nic, { fd: first + index, mtu }])),
+  };
+}
+
 function launchUser({ uid, gid, accelerator }: VmDriverConfig): LaunchUser | undefined {
   if (uid === undefined || gid === undefined) return undefined;
   // Distributions give /dev/kvm to a group. Root's own is never handed out: then QEMU says that it may not open it.
   const kvmGroup = accelerator === "kvm" ? statSync("/dev/kvm", { throwIfNoEntry: false })?.gid : undefined;
   return { uid, gid, ...(kvmGroup !== undefined && kvmGroup !== 0 && { groups: [kvmGroup] }) };
+}
+
+function wordless(status: ExitStatus | undefined): string {
+  const how = status?.signal ?? (status?.code === undefined ? undefined : `exit code ${status.code}`);
+  return `it ended without a word${how === undefined ? "" : ` (${how})`}`;
 }
 
 const startFailed = (words: string, cause: unknown): Fault =>

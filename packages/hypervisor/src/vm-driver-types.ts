@@ -2,12 +2,16 @@ import type { Duplex } from "node:stream";
 import type { Logger } from "@serai/kit/logger";
 import type { VmUsage } from "@serai/model/host";
 import type { VmSighting } from "@serai/model/vm";
+import type { CompleteNic } from "@serai/model/vm-spec";
 import type { AgentSession } from "@serai/qmp/agent-session";
 import type { AgentTiming } from "./agent-watch.ts";
 import type { Jail } from "./jail/jail.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import type { LiveVm } from "./live-vm.ts";
 import type { SavedMemory } from "./snapshot/use-saved-memory.ts";
+
+/** A NIC's tap, open in this process. */
+export type OpenTap = { nic: string; fd: number; mtu: number; close(): void };
 
 export type VmDriverConfig = {
   /** The VM's own directory, named after the VM; made at the first launch. */
@@ -20,8 +24,18 @@ export type VmDriverConfig = {
   /** Without one QEMU sees the host's files, processes and networks. */
   jail?: Jail;
   firmware?: { uefiCode: string; uefiVars: string };
-  /** The VM's resource groups, made before each launch. */
-  cgroup?: { procsFiles(): string[]; oomKills(): number | undefined };
+  /** The VM's resource groups. */
+  cgroup?: {
+    /** Makes them, with limits for this launch; safe to repeat. */
+    prepare?(plan: LaunchPlan): void;
+    procsFiles(): string[];
+    oomKills(): number | undefined;
+  };
+  /**
+   * Plugs those of a launch's NICs that are on networks of the host; what it opens is closed once QEMU has it. Without
+   * it there are only user-mode networks.
+   */
+  openTaps?: (nics: readonly CompleteNic[], signal: AbortSignal) => Promise<OpenTap[]>;
   logger: Logger;
   /** Hears each sighting that differs from the one before. Must not throw. */
   onChange: (sighting: VmSighting) => void;

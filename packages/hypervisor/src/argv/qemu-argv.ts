@@ -11,7 +11,7 @@ import { kernelArgv } from "./kernel.ts";
 import { machineArgv } from "./machine.ts";
 import { memoryArgv } from "./memory.ts";
 import { monitorsArgv } from "./monitors.ts";
-import { userNicArgv } from "./nic-user.ts";
+import { nicsArgv, type NicEnds } from "./nics.ts";
 import { pvpanicArgv } from "./pvpanic.ts";
 import { rngArgv } from "./rng.ts";
 import { sandboxArgv } from "./sandbox.ts";
@@ -27,6 +27,7 @@ export type QemuArgvInput = {
   qemuVersion: string;
   accelerator: "kvm" | "tcg";
   uefiCode?: string;
+  nicEnds?: NicEnds;
   /** Wait for a suspended state instead of booting. */
   isIncoming: boolean;
 };
@@ -39,6 +40,7 @@ export function qemuArgv({
   qemuVersion,
   accelerator,
   uefiCode,
+  nicEnds = {},
   isIncoming,
 }: QemuArgvInput): string[] {
   const { spec, vm, uuid, machineType } = plan;
@@ -61,7 +63,7 @@ export function qemuArgv({
     ...pvpanicArgv(),
     ...vmgenidArgv(),
     ...disksArgv(plan.disks),
-    ...spec.nics.flatMap(userNicArgv),
+    ...nicsArgv(spec.nics, nicEnds),
     ...sandboxArgv,
     "-S",
     ...(isIncoming ? ["-incoming", "defer"] : []),

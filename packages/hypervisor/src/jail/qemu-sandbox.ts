@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import path from "node:path";
 import type { Sandbox } from "@serai/linux/bubblewrap";
+import { userNetwork } from "@serai/model/network";
 import type { LaunchPlan } from "../launch-plan.ts";
 import type { VmDirectory } from "../vm-directory.ts";
 
@@ -10,10 +11,19 @@ export type QemuSandboxInput = {
   qemuPath: string;
   uefiCode?: string;
   accelerator: "kvm" | "tcg";
+  /** Another process is the user-mode network. */
+  hasPasst?: boolean;
 };
 
 /** What one QEMU may see: itself, this VM's folder and volumes, and read-only what they are made from. */
-export function qemuSandbox({ plan, directory, qemuPath, uefiCode, accelerator }: QemuSandboxInput): Sandbox {
+export function qemuSandbox({
+  plan,
+  directory,
+  qemuPath,
+  uefiCode,
+  accelerator,
+  hasPasst,
+}: QemuSandboxInput): Sandbox {
   const { disks, kernel } = plan;
   const readOnly = [
     ...programFolder(qemuPath),
@@ -27,7 +37,7 @@ export function qemuSandbox({ plan, directory, qemuPath, uefiCode, accelerator }
     readOnly: [...new Set(readOnly)].filter((file) => !file.startsWith("/usr/")),
     writable: [...new Set([directory.qemu, ...writable])],
     devices: accelerator === "kvm" ? ["/dev/kvm"] : [],
-    hasHostNetwork: plan.spec.nics.length > 0, // QEMU itself is the user-mode network
+    hasHostNetwork: plan.spec.nics.some(({ network }) => network === userNetwork) && hasPasst !== true, // then QEMU itself is it
     directory: directory.qemu,
   };
 }

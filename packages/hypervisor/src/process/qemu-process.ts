@@ -24,10 +24,10 @@ export type QemuProcess = {
   recognizes(pid: number): boolean;
 };
 
-const safePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const safePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * Starts a process that outlives us: a session of its own, no descriptor of ours, no environment of ours. What it
+ * Starts a process that outlives us: a session of its own, no descriptor but what it is given, no environment of ours. What it
  * says goes to `log`. Rejects when it cannot be started or is gone at once.
  */
 export function spawnQemu({
@@ -35,11 +35,14 @@ export function spawnQemu({
   cwd,
   log,
   isJailed,
+  descriptors = [],
 }: {
   argv: readonly string[];
   cwd: string;
   log: string;
   isJailed: boolean;
+  /** Open files that it gets as descriptors 3, 4, … */
+  descriptors?: readonly number[];
 }): Promise<QemuProcess> {
   const [program, ...args] = argv;
   if (program === undefined) throw new Error("there is no program to start");
@@ -52,7 +55,7 @@ export function spawnQemu({
     const child = spawn(program, args, {
       cwd,
       detached: true,
-      stdio: ["ignore", logFd, logFd],
+      stdio: ["ignore", logFd, logFd, ...descriptors],
       env: { PATH: safePath },
     });
     child.unref();
