@@ -204,7 +204,7 @@ class DrillWorld implements AsyncDisposable {
     await using _held = await open(this.in("control/store.db")); // as the daemon has its files open
     await assert.rejects(driver.launch(plan, AbortSignal.timeout(120_000)), /QEMU could not start the VM/);
     await driver.close();
-    return readOutcomes(results);
+    return await readOutcomes(results);
   }
 
   /** The same attempts by root without a jail; only what would harm this machine happens in namespaces of its own. */
@@ -219,7 +219,7 @@ class DrillWorld implements AsyncDisposable {
       env: { PATH: "/usr/bin:/usr/sbin", SECRET: "hunter2-drill" },
       timeout: 120_000,
     });
-    return readOutcomes(results);
+    return await readOutcomes(results);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
