@@ -11,9 +11,9 @@ export function specOf(asked: VmSpec, image: ImageView | undefined): VmSpec {
     index === 0 && sizeBytes !== undefined ? { ...disk, sizeBytes } : disk,
   );
   const hasNoNics = asked.nics?.length === 0;
-  const forwards = asked.nics?.[0]?.forwards;
+  const { name: _name, ...wish } = asked.nics?.[0] ?? { name: "" };
   const nics = (proposed.nics ?? []).map((nic, index) =>
-    index === 0 && forwards !== undefined ? { ...nic, forwards } : nic,
+    index === 0 ? { ...nic, ...wish } : nic,
   );
   return { ...proposed, ...asked, disks: [...disks, ...more], nics: hasNoNics ? [] : nics };
 }

@@ -37,6 +37,14 @@ function intentsOf(storePath: string): IntentSource {
     vm: (id) => reader.get(`/vms/${id}`)?.value,
     image: (id) => reader.get(`/images/${id}`)?.value,
     snapshot: (id) => reader.get(`/snapshots/${id}`)?.value,
+    network: (id) => reader.get(`/networks/${id}`)?.value,
+    securityGroups: () => reader.range("/security-groups/").map(({ value }) => value),
+    vmsContaining: (text) =>
+      reader
+        .range("/vms/")
+        .filter(({ value }) => value.includes(text))
+        .map(({ key, value }) => ({ id: key.slice("/vms/".length), text: value })),
+    networkIds: () => idsUnder("/networks/"),
     vmIds: () => idsUnder("/vms/"),
     imageIds: () => idsUnder("/images/"),
   };

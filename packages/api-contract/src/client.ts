@@ -165,7 +165,7 @@ export async function waitForOperation(
 }
 
 /** Reads all pages of a list. */
-export async function* listAll<N extends "listVms" | "listImages" | "listOperations" | "listEvents">(
+export async function* listAll<N extends "listVms" | "listImages" | "listNetworks" | "listSecurityGroups" | "listOperations" | "listEvents">(
   client: Client,
   name: N,
   query: NonNullable<CallInput<N>["query"]>,

@@ -107,7 +107,7 @@ export function openApiDocument(version: string): OpenApiDocument {
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],
-    tags: ["vms", "images", "operations", "events", "host", "access"].map((name) => ({ name })),
+    tags: ["vms", "images", "networks", "operations", "events", "host", "access"].map((name) => ({ name })),
     paths,
     components: { schemas, securitySchemes, responses: {} },
   };

@@ -12,7 +12,7 @@ export type Route = {
   path: string;
   summary: string;
   access: Access;
-  tag: "vms" | "images" | "operations" | "events" | "host" | "access";
+  tag: "vms" | "images" | "networks" | "operations" | "events" | "host" | "access";
   params?: TObject;
   query?: TObject;
   body?: TSchema;

@@ -1,4 +1,7 @@
 import type { FaultCode } from "@serai/kit/fault";
+import { NetworkForwardSchema, NetworkKindSchema, StaticLeaseSchema } from "@serai/model/network";
+import { BandwidthSchema } from "@serai/model/nic-values";
+import { SecurityRuleSchema } from "@serai/model/security-group";
 import { DiskBusSchema, ExitPolicySchema, PortForwardSchema, VmSpecSchema } from "@serai/model/vm-spec";
 import { Type } from "@serai/model/schema";
 import type { Static, TSchema } from "typebox";
@@ -33,7 +36,9 @@ export const ProblemSchema = Type.Object(
 export type Problem = Static<typeof ProblemSchema>;
 
 const TargetSchema = Type.Object({
-  kind: Type.Union([Type.Literal("vm"), Type.Literal("image"), Type.Literal("host"), Type.Literal("token")]),
+  kind: Type.Union(
+    (["vm", "image", "host", "token", "network", "security_group"] as const).map((kind) => Type.Literal(kind)),
+  ),
   id: text,
   name: Type.Optional(text),
 });
@@ -86,6 +91,10 @@ const NicView = Type.Object({
   mac: text,
   network: text,
   forwards: Type.Array(PortForwardSchema),
+  groups: Type.Optional(Type.Array(text)),
+  address4: Type.Optional(text),
+  address6: Type.Optional(text),
+  bandwidth: Type.Optional(BandwidthSchema),
 });
 
 /** A VM as clients see it: intent and sighting side by side. */
@@ -177,6 +186,51 @@ export const ImageViewSchema = Type.Object(
   { $id: "Image" },
 );
 export type ImageView = Static<typeof ImageViewSchema>;
+
+export const NetworkViewSchema = Type.Object(
+  {
+    id: text,
+    name: text,
+    project: text,
+    description: text,
+    kind: NetworkKindSchema,
+    ipv4: Type.Optional(Type.Object({ subnet: text, gateway: text, rangeFirst: text, rangeLast: text })),
+    ipv6: Type.Optional(Type.Object({ prefix: text, gateway: text })),
+    mtu: count,
+    domain: text,
+    hostNic: Type.Optional(text),
+    vlan: Type.Optional(count),
+    overlay: Type.Optional(Type.Object({ vni: count })),
+    leases: Type.Array(StaticLeaseSchema),
+    forwards: Type.Array(NetworkForwardSchema),
+    state: Type.Union(
+      (["pending", "ready", "failed", "deleting"] as const).map((state) => Type.Literal(state)),
+    ),
+    fault: Type.Optional(FaultSchema),
+    /** The names of the VMs on it. */
+    vms: Type.Array(text),
+    generation: count,
+    createdAt: moment,
+    updatedAt: moment,
+  },
+  { $id: "Network" },
+);
+export type NetworkView = Static<typeof NetworkViewSchema>;
+
+export const SecurityGroupViewSchema = Type.Object(
+  {
+    id: text,
+    name: text,
+    project: text,
+    description: text,
+    rules: Type.Array(SecurityRuleSchema),
+    generation: count,
+    createdAt: moment,
+    updatedAt: moment,
+  },
+  { $id: "SecurityGroup" },
+);
+export type SecurityGroupView = Static<typeof SecurityGroupViewSchema>;
 
 /** A point in time of a VM. */
 export const SnapshotViewSchema = Type.Object(

@@ -21,6 +21,7 @@ import { accessHandlers } from "./handlers/access.ts";
 import { hostHandlers } from "./handlers/host.ts";
 import { imageHandlers } from "./handlers/images.ts";
 import { operationHandlers } from "./handlers/operations.ts";
+import { networkHandlers } from "./handlers/networks.ts";
 import { snapshotHandlers } from "./handlers/snapshots.ts";
 import { vmHandlers } from "./handlers/vms.ts";
 import { watchHandlers } from "./handlers/watch.ts";
@@ -88,6 +89,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const implementations = [
     ...vmHandlers,
     ...imageHandlers,
+    ...networkHandlers,
     ...snapshotHandlers,
     ...operationHandlers,
     ...hostHandlers,

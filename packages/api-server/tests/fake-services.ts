@@ -57,6 +57,24 @@ export function fakeServices(
       revert: (_vm, _snapshot, { actor }) => accept(actor),
       delete: (_vm, _snapshot, { actor }) => accept(actor),
     },
+    networks: {
+      list: () => ({ items: [], revision: 7 }),
+      get: (network) => {
+        throw new Fault("network.not_found", `There is no network ${network}.`);
+      },
+      create: (_spec, { actor }) => accept(actor),
+      change: (_network, _change, { actor }) => accept(actor),
+      delete: (_network, { actor }) => accept(actor),
+    },
+    securityGroups: {
+      list: () => ({ items: [], revision: 7 }),
+      get: (group) => {
+        throw new Fault("security_group.not_found", `There is no security group ${group}.`);
+      },
+      create: (_spec, { actor }) => accept(actor),
+      change: (_group, _change, { actor }) => accept(actor),
+      delete: (_group, { actor }) => accept(actor),
+    },
     operations: {
       list: () => ({ items: [operation.json], revision: 7 }),
       get: async () => operation,

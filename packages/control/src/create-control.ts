@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { systemClock, type Clock } from "@serai/kit/clock";
 import type { Logger } from "@serai/kit/logger";
+import type { VmRecord } from "@serai/model/vm";
 import type { Store } from "@serai/store/store";
 import { createCommit } from "./commit.ts";
 import { followHost, sweepNowAndThen } from "./follow-host.ts";
@@ -8,6 +9,10 @@ import { createHostFacts } from "./host-facts.ts";
 import type { HostLink } from "./host-link.ts";
 import type { CatalogueEntry } from "./images/catalogue.ts";
 import { reconcileImage } from "./images/reconcile-image.ts";
+import { declareDefaultNetwork } from "./networks/default-network.ts";
+import { createNetworkService } from "./networks/network-service.ts";
+import { reconcileNetwork } from "./networks/reconcile-network.ts";
+import { createSecurityGroupService } from "./networks/security-group-service.ts";
 import type { ControlParts } from "./parts.ts";
 import { createLaunchGate } from "./power/launch-gate.ts";
 import { reconcileVmPower } from "./power/reconcile-vm-power.ts";
@@ -24,6 +29,7 @@ import { createVmService } from "./services/vm-service.ts";
 import { reconcileSnapshot } from "./snapshots/reconcile-snapshot.ts";
 import { createSnapshotService } from "./snapshots/snapshot-service.ts";
 import { stampedIds } from "./stamped-id.ts";
+import { networksOf } from "./view/network-shelf.ts";
 import { View } from "./view/view.ts";
 import { watchPools } from "./watch-pools.ts";
 
@@ -53,7 +59,7 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
   const alive = AbortSignal.any([signal, stop.signal]);
   const view = new View();
   const { followed } = await view.open(store, alive);
-  const queues: { vm?: WorkQueue; image?: WorkQueue; snapshot?: WorkQueue } = {};
+  const queues: { vm?: WorkQueue; image?: WorkQueue; snapshot?: WorkQueue; network?: WorkQueue } = {};
   const parts: ControlParts = {
     store,
     view,
@@ -85,11 +91,15 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
   );
   queues.image = queue("image", reconcileImage(parts), () => view.images.ids(), 2);
   queues.snapshot = queue("snapshot", reconcileSnapshot(parts), () => view.snapshots.ids(), 4);
+  queues.network = queue("network", reconcileNetwork(parts), () => view.networks.ids(), 4);
   for (const id of view.snapshots.ids()) queues.snapshot.nudge(id);
+  for (const id of view.networks.ids()) queues.network.nudge(id);
   wakeSnapshots(parts);
+  wakeNetworks(parts);
   for (const id of view.vms.ids()) queues.vm.nudge(id);
   for (const id of view.images.ids()) queues.image.nudge(id);
   await parts.hostFacts.refresh(alive).catch(() => {}); // followHost reports and retries
+  await declareDefaultNetwork(parts, alive).catch((error: unknown) => log.warn({ err: error }, "no default network"));
   const background = [
     followHost(parts, alive),
     sweepNowAndThen(parts, alive),
@@ -118,11 +128,30 @@ function wakeSnapshots({ view, nudge }: ControlParts): void {
   });
 }
 
+/** A network's rules name the NICs on it: they follow each change of a VM that has one there. */
+function wakeNetworks({ view, nudge }: ControlParts): void {
+  const before = new Map<string, VmRecord>();
+  for (const { record } of view.vms.entries()) if (networksOf(record).length > 0) before.set(record.id, record);
+  view.listen((changes) => {
+    for (const { kind, id } of changes) {
+      if (kind !== "vm") continue;
+      const [old, now] = [before.get(id), view.vms.get(id)?.record];
+      if (old === now || (old === undefined && networksOf(now).length === 0)) continue;
+      if (now === undefined || networksOf(now).length === 0) before.delete(id);
+      else before.set(id, now);
+      if (JSON.stringify(old?.spec.nics) === JSON.stringify(now?.spec.nics) && old?.spec.name === now?.spec.name) continue;
+      for (const network of new Set([...networksOf(old), ...networksOf(now)])) nudge("network", network);
+    }
+  });
+}
+
 function servicesOf(parts: ControlParts): Services {
   return {
     vms: createVmService(parts),
     images: createImageService(parts),
     snapshots: createSnapshotService(parts),
+    networks: createNetworkService(parts),
+    securityGroups: createSecurityGroupService(parts),
     operations: createOperationService(parts),
     events: createEventService(parts),
     changes: createChangeService(parts),

@@ -59,6 +59,15 @@ export type HostLink = {
     generation: number,
     signal: AbortSignal,
   ): Promise<SnapshotReport>;
+  /**
+   * Makes the network of this record, or brings it in line; cheap when nothing changed. Throws
+   * `vm.stale_generation`, `network.unsupported`, `network.spec_invalid`, `network.setup_failed`.
+   */
+  ensureNetwork(network: string, generation: number, signal: AbortSignal): Promise<void>;
+  /** Removes all of a network whose record says so. Throws `network.in_use`. */
+  removeNetwork(network: string, generation: number, signal: AbortSignal): Promise<void>;
+  /** Brings security groups, addresses and names in line with the VMs' records; nothing without the network. */
+  applyNetworkRules(network: string, signal: AbortSignal): Promise<void>;
   /** Removes what belongs to no VM and no image of the store: processes, files, sockets. */
   sweep(signal: AbortSignal): Promise<SweepReport>;
 };

@@ -27,8 +27,8 @@ export type ControlParts = {
   spoolDir: string;
   /** What can be pulled by name. */
   catalogue: readonly CatalogueEntry[];
-  /** Wakes the controller of one VM, image or snapshot. */
-  nudge: (kind: "vm" | "image" | "snapshot", id: string) => void;
+  /** Wakes the controller of one VM, image, snapshot or network. */
+  nudge: (kind: "vm" | "image" | "snapshot" | "network", id: string) => void;
 };
 
 export function newOperation(

@@ -25,11 +25,13 @@ import { exportImage, exportVm } from "./export.ts";
 import { describeHost, sampleUsage } from "./host-facts.ts";
 import { launchPlanFor, provisionVolumes } from "./launch-plan-for.ts";
 import { serializePerKey } from "./serialize-per-key.ts";
+import { openHostNetworks, type HostNetworks } from "./networks/host-networks.ts";
 import { layeredPool } from "./snapshots/layered-pool.ts";
 import { snapshotKeeper, type SnapshotKeeper } from "./snapshots/keeper.ts";
 import { sweepHost } from "./sweep.ts";
 import { assertId, trustedIntents } from "./trusted-intents.ts";
 import { isVerbAllowed } from "./verb-allowed.ts";
+import { openVmGroups, type VmGroups } from "./vm-groups.ts";
 import { openVmUsers } from "./vm-users.ts";
 
 /** What a host offers its controllers. The same promises as control's `HostLink`; wired to it by the daemon. */
@@ -47,6 +49,9 @@ export type HostAgent = {
   exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<Export>;
   exportVm(vm: string, wish: ExportWish, signal: AbortSignal): Promise<Export>;
   actOnSnapshot(verb: SnapshotVerb, snapshot: string, generation: number, signal: AbortSignal): Promise<SnapshotReport>;
+  ensureNetwork(network: string, generation: number, signal: AbortSignal): Promise<void>;
+  removeNetwork(network: string, generation: number, signal: AbortSignal): Promise<void>;
+  applyNetworkRules(network: string, signal: AbortSignal): Promise<void>;
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /** Lets go of every guest without touching it. */
   close(): Promise<void>;
@@ -67,7 +72,7 @@ export async function createHostAgent(config: HostAgentConfig, signal: AbortSign
     { qemuPath: qemu.path, qemuVersion: qemu.version, kernelRelease: qemu.kernelRelease, cacheDir: directories.cache },
     signal,
   );
-  const host = new OpenHost(config, directories, { qemu, jail, accelerator, users: await openVmUsers(directories.volumes, config.isPrivileged) });
+  const host = new OpenHost(config, directories, { qemu, jail, accelerator, groups: openVmGroups(), users: await openVmUsers(directories.volumes, config.isPrivileged) });
   await host.adopt(signal);
   return host;
 }
@@ -76,6 +81,7 @@ type Directories = { vms: string; volumes: string; images: string; cache: string
 type Means = {
   qemu: QemuInfo;
   jail: FoundJail;
+  groups: VmGroups;
   accelerator: { kind: "kvm" | "tcg"; reason: string };
   users: Awaited<ReturnType<typeof openVmUsers>>;
 };
@@ -89,6 +95,7 @@ class OpenHost implements HostAgent {
   readonly #images;
   readonly #exports;
   readonly #snapshots: SnapshotKeeper;
+  readonly #networks: HostNetworks;
   readonly #startedAt: string;
   readonly #drivers = new Map<string, Promise<VmDriver>>();
   readonly #subscribers = new Set<AsyncQueue<VmSighting>>();
@@ -101,6 +108,8 @@ class OpenHost implements HostAgent {
     this.#intents = trustedIntents(config.intents);
     this.#pool = layeredPool(directoryPool("default", directories.volumes), directories.vms);
     this.#snapshots = snapshotKeeper({ directories, owner: (vm) => this.#owner(vm), now: () => timestamp(config.clock) });
+    const { directory, isPrivileged, logger } = config;
+    this.#networks = openHostNetworks({ directory, isPrivileged, intents: this.#intents, logger }, AbortSignal.timeout(60_000));
     this.#images = imageLibrary(directories.images);
     this.#exports = openExports(join(config.directory, "exports"));
     this.#startedAt = timestamp(config.clock);
@@ -118,10 +127,11 @@ class OpenHost implements HostAgent {
     }
   }
 
-  describe(signal: AbortSignal): Promise<HostReport> {
+  async describe(signal: AbortSignal): Promise<HostReport> {
     const { hostId, seraiVersion, isPrivileged } = this.#config;
-    const { qemu, accelerator, jail } = this.#means;
-    return describeHost({ hostId, seraiVersion, isPrivileged, startedAt: this.#startedAt, qemu, accelerator, jail, pool: this.#pool, poolPath: this.#directories.volumes }, signal);
+    const { qemu, accelerator, jail, groups } = this.#means;
+    const networks = await this.#networks.features();
+    return describeHost({ hostId, seraiVersion, isPrivileged, startedAt: this.#startedAt, qemu, accelerator, jail, groups, networks, pool: this.#pool, poolPath: this.#directories.volumes }, signal);
   }
 
   async look(vm: string, signal: AbortSignal): Promise<VmSighting> {
@@ -256,8 +266,23 @@ class OpenHost implements HostAgent {
     throw new Fault("vm.wrong_state", `The stored intent of snapshot ${id} gives no reason to ${verb} it.`);
   }
 
-  sweep(signal: AbortSignal): Promise<SweepReport> {
-    return sweepHost(
+  ensureNetwork(network: string, generation: number, signal: AbortSignal): Promise<void> {
+    assertId(network);
+    return this.#oneAtATime(network, () => this.#networks.ensure(network, generation, signal));
+  }
+
+  removeNetwork(network: string, generation: number, signal: AbortSignal): Promise<void> {
+    assertId(network);
+    return this.#oneAtATime(network, () => this.#networks.remove(network, generation, signal));
+  }
+
+  applyNetworkRules(network: string, signal: AbortSignal): Promise<void> {
+    assertId(network);
+    return this.#oneAtATime(network, () => this.#networks.applyRules(network, signal));
+  }
+
+  async sweep(signal: AbortSignal): Promise<SweepReport> {
+    const { removed } = await sweepHost(
       {
         directories: this.#directories,
         intents: this.#intents,
@@ -266,12 +291,14 @@ class OpenHost implements HostAgent {
       },
       signal,
     );
+    return { removed: [...removed, ...(await this.#networks.sweep(signal))] };
   }
 
   async close(): Promise<void> {
     for (const queue of this.#subscribers) queue.end();
     const drivers = await Promise.allSettled(this.#drivers.values());
     await Promise.all(drivers.map(async (settled) => (settled.status === "fulfilled" ? settled.value.close() : undefined)));
+    await this.#networks.close();
   }
 
   #currentRecord(vm: string, generation: number): VmRecord {
@@ -323,6 +350,7 @@ class OpenHost implements HostAgent {
     if (record.origin !== undefined && !existsSync(join(folder, "provisioned.json")))
       await this.#cloneVolumes(record, record.origin, signal);
     await provisionVolumes(record, owner, this.#stores(), signal);
+    await this.#networks.prepare(record, signal);
     // Written last: its presence says that everything before it is complete.
     const note = join(folder, "provisioned.json");
     await writeFile(`${note}.part`, JSON.stringify({ generation: record.generation }));
@@ -361,8 +389,10 @@ class OpenHost implements HostAgent {
       await driver.close();
       this.#drivers.delete(vm);
     }
+    await this.#means.groups.remove(vm, signal);
     await this.#pool.removeVolumes(vm, signal);
     await rm(join(this.#directories.vms, vm), { recursive: true, force: true });
+    await this.#networks.forget(vm, signal);
     this.#means.users.forget(vm);
   }
 
@@ -377,8 +407,9 @@ class OpenHost implements HostAgent {
   }
 
   async #openDriver(vm: string, signal: AbortSignal): Promise<VmDriver> {
-    const { qemu, accelerator, jail } = this.#means;
+    const { qemu, accelerator, jail, groups } = this.#means;
     const owner = this.#owner(vm);
+    const cgroup = groups.of(vm, accelerator.kind);
     const driver = await openVmDriver(
       {
         directory: join(this.#directories.vms, vm),
@@ -386,7 +417,13 @@ class OpenHost implements HostAgent {
         accelerator: accelerator.kind,
         ...owner,
         ...(jail.jail !== undefined && { jail: jail.jail }),
+        ...(cgroup !== undefined && { cgroup }),
         ...(qemu.firmware !== undefined && { firmware: qemu.firmware }),
+        openTaps: (nics, inner) => {
+          const record = this.#intents.vm(vm);
+          if (record === undefined) throw new Fault("vm.not_found", `There is no VM ${vm} in the store.`);
+          return this.#networks.openTaps(record, nics, inner);
+        },
         logger: this.#config.logger,
         onChange: (sighting) => {
           for (const queue of this.#subscribers) {

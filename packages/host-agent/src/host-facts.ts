@@ -5,6 +5,7 @@ import type { QemuInfo } from "@serai/hypervisor/qemu-info";
 import type { VmDriver } from "@serai/hypervisor/vm-driver";
 import type { HostReport, HostUsage } from "@serai/model/host";
 import type { Pool } from "@serai/storage/pool";
+import type { VmGroups } from "./vm-groups.ts";
 
 type Known = {
   hostId: string;
@@ -14,6 +15,8 @@ type Known = {
   qemu: QemuInfo;
   accelerator: { kind: "kvm" | "tcg"; reason: string };
   jail: FoundJail;
+  groups: VmGroups;
+  networks: HostReport["features"];
   pool: Pool;
   poolPath: string;
 };
@@ -48,7 +51,13 @@ export async function describeHost(known: Known, signal: AbortSignal): Promise<H
         note: known.isPrivileged ? "each QEMU runs as a user of its own" : "needs root; all QEMUs run as your user",
       },
       { name: "jail", isAvailable: known.jail.jail !== undefined, note: known.jail.note },
+      {
+        name: "limits",
+        isAvailable: known.groups.missing === undefined,
+        note: known.groups.missing ?? "each VM's memory and processes are limited by the kernel",
+      },
       await tunFeature(),
+      ...known.networks,
     ],
     startedAt: known.startedAt,
   };

@@ -1,4 +1,6 @@
 import type { ImageRecord } from "@serai/model/image";
+import type { NetworkRecord } from "@serai/model/network";
+import type { SecurityGroupSpec } from "@serai/model/security-group";
 import type { SnapshotRecord } from "@serai/model/snapshot";
 import type { VmRecord } from "@serai/model/vm";
 
@@ -12,14 +14,24 @@ export type IntentSource = {
   vm(id: string): string | undefined;
   image(id: string): string | undefined;
   snapshot(id: string): string | undefined;
+  network(id: string): string | undefined;
+  securityGroups(): string[];
   vmIds(): string[];
+  /** Records of VMs whose text contains this one, which is an id: a cheap first look at many. */
+  vmsContaining(text: string): { id: string; text: string }[];
   imageIds(): string[];
+  networkIds(): string[];
 };
 
 export type Intents = {
   vm(id: string): VmRecord | undefined;
   image(id: string): ImageRecord | undefined;
   snapshot(id: string): SnapshotRecord | undefined;
+  network(id: string): NetworkRecord | undefined;
+  securityGroups(): SecurityGroupSpec[];
   vmIds(): Set<string>;
+  /** The VMs that name this id somewhere. */
+  vmsNaming(id: string): VmRecord[];
   imageIds(): Set<string>;
+  networkIds(): Set<string>;
 };

@@ -40,6 +40,8 @@ const snapshot = Type.Object(
   },
   strict,
 );
+const network = Type.Object({ network: IdSchema, generation: Type.Integer({ minimum: 0 }) }, strict);
+const networkRules = Type.Object({ network: IdSchema }, strict);
 const exec = Type.Object({ vm: IdSchema, request: ExecRequestSchema }, strict);
 
 function request<Body>(
@@ -70,6 +72,7 @@ type VmBody = { vm: string };
 type ImageBody = { image: string; generation: number };
 type ActBody = { verb: (typeof hostVerbs)[number]; vm: string; generation: number };
 type SnapshotBody = { verb: SnapshotVerb; snapshot: string; generation: number };
+type NetworkBody = { network: string; generation: number };
 type ExecBody = { vm: string; request: Parameters<HostAgent["exec"]>[1] };
 
 /** The closed list of what control may ask of a host, by name. Nothing else is answered. */
@@ -104,5 +107,20 @@ export const hostRequests: Readonly<Record<string, HostRequest>> = {
     (agent, body, signal) => agent.exportImage(body.image, body.format, signal),
   ),
   "export-vm": request<ExportVmBody>(exportVm, (agent, { vm: id, ...wish }, signal) => agent.exportVm(id, wish, signal)),
+  "ensure-network": request<NetworkBody>(
+    network,
+    (agent, body, signal) => agent.ensureNetwork(body.network, body.generation, signal),
+    { outlivesCaller: true },
+  ),
+  "remove-network": request<NetworkBody>(
+    network,
+    (agent, body, signal) => agent.removeNetwork(body.network, body.generation, signal),
+    { outlivesCaller: true },
+  ),
+  "apply-network-rules": request<{ network: string }>(
+    networkRules,
+    (agent, body, signal) => agent.applyNetworkRules(body.network, signal),
+    { outlivesCaller: true },
+  ),
   sweep: request(nothing, (agent, _body, signal) => agent.sweep(signal)),
 };

@@ -35,7 +35,7 @@ const valid = {
 
 const reading = (record: unknown) => {
   const text = typeof record === "string" ? record : JSON.stringify(record);
-  const source: IntentSource = { vm: () => text, image: () => text, snapshot: () => text, vmIds: () => [id, "../../etc"], imageIds: () => [] };
+  const source: IntentSource = { vm: () => text, image: () => text, snapshot: () => text, network: () => text, securityGroups: () => [text], vmIds: () => [id, "../../etc"], vmsContaining: () => [{ id, text }], imageIds: () => [], networkIds: () => [] };
   return trustedIntents(source);
 };
 

@@ -4,6 +4,9 @@ import { importFormats } from "@serai/model/image-format";
 import type { ImageRecord } from "@serai/model/image";
 import { Type } from "@serai/model/schema";
 import { schemaCheck } from "@serai/model/schema-check";
+import { NetworkSpecSchema, type NetworkRecord } from "@serai/model/network";
+import { Address6Schema } from "@serai/model/nic-values";
+import { SecurityGroupSpecSchema } from "@serai/model/security-group";
 import type { SnapshotRecord } from "@serai/model/snapshot";
 import type { VmRecord } from "@serai/model/vm";
 import { ImageNameSchema, VmSpecSchema } from "@serai/model/vm-spec";
@@ -44,6 +47,28 @@ const ImageRecordSchema = Type.Object({
   generation: counter,
 });
 
+const NetworkRecordSchema = Type.Object({
+  id: IdSchema,
+  spec: Type.Object(
+    {
+      ...NetworkSpecSchema.properties,
+      // Complete: with the gateway that control chose.
+      ipv6: Type.Optional(
+        Type.Object(
+          { prefix: NetworkSpecSchema.properties.ipv6.properties.prefix, gateway: Address6Schema },
+          { additionalProperties: false },
+        ),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  isDeleting: Type.Boolean(),
+  generation: counter,
+});
+const requiredOfNetworks = ["kind", "mtu", "domain", "leases", "forwards"] as const;
+
+const SecurityGroupRecordSchema = Type.Object({ spec: SecurityGroupSpecSchema });
+
 const SnapshotRecordSchema = Type.Object({
   id: IdSchema,
   vm: IdSchema,
@@ -55,19 +80,14 @@ const SnapshotRecordSchema = Type.Object({
 const snapshotCheck = schemaCheck(SnapshotRecordSchema);
 const vmCheck = schemaCheck(VmRecordSchema);
 const imageCheck = schemaCheck(ImageRecordSchema);
+const networkCheck = schemaCheck(NetworkRecordSchema);
+const groupCheck = schemaCheck(SecurityGroupRecordSchema);
 const idCheck = schemaCheck(IdSchema);
 
 /** Wraps a source so that every record is checked, and belongs to the id it was asked by. */
 export function trustedIntents(source: IntentSource): Intents {
   return {
-    vm(id) {
-      const record = parse(source.vm(id));
-      if (record === undefined) return undefined;
-      if (!vmCheck.matches(record) || record.id !== id || required.some((field) => record.spec[field] === undefined)) {
-        throw refused("VM", id);
-      }
-      return record as unknown as VmRecord; // what a host acts on was checked; the rest it does not read
-    },
+    vm: (id) => trustedVm(id, source.vm(id)),
     image(id) {
       const record = parse(source.image(id));
       if (record === undefined) return undefined;
@@ -80,9 +100,37 @@ export function trustedIntents(source: IntentSource): Intents {
       if (!snapshotCheck.matches(record) || record.id !== id) throw refused("snapshot", id);
       return record as unknown as SnapshotRecord;
     },
+    network(id) {
+      const record = parse(source.network(id));
+      if (record === undefined) return undefined;
+      const isWhole =
+        networkCheck.matches(record) &&
+        record.id === id &&
+        requiredOfNetworks.every((field) => record.spec[field] !== undefined);
+      if (!isWhole) throw refused("network", id);
+      return record as unknown as NetworkRecord;
+    },
+    securityGroups: () =>
+      source.securityGroups().map((text) => {
+        const record = parse(text);
+        if (!groupCheck.matches(record)) throw refused("a security group", "");
+        return record.spec;
+      }),
+    vmsNaming: (id) =>
+      source.vmsContaining(id).map(({ id: vm, text }) => trustedVm(vm, text) as VmRecord),
+    networkIds: () => new Set(source.networkIds().filter((id) => idCheck.matches(id))),
     vmIds: () => new Set(source.vmIds().filter((id) => idCheck.matches(id))),
     imageIds: () => new Set(source.imageIds().filter((id) => idCheck.matches(id))),
   };
+}
+
+function trustedVm(id: string, text: string | undefined): VmRecord | undefined {
+  const record = parse(text);
+  if (record === undefined) return undefined;
+  if (!vmCheck.matches(record) || record.id !== id || required.some((field) => record.spec[field] === undefined)) {
+    throw refused("VM", id);
+  }
+  return record as unknown as VmRecord; // what a host acts on was checked; the rest it does not read
 }
 
 /** Refuses what is not shaped like one of our ids, before it is used as a file name. */

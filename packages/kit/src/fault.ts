@@ -63,6 +63,8 @@ export const faultKinds = {
   "network.addresses_exhausted": "capacity",
   "network.unsupported": "unsupported",
   "network.setup_failed": "unavailable",
+  "security_group.not_found": "not_found",
+  "security_group.in_use": "conflict",
   "operation.not_found": "not_found",
   "operation.not_cancellable": "conflict",
   "event.not_found": "not_found",

@@ -126,6 +126,20 @@ function checkLeases(spec: CompleteNetworkSpec): void {
   });
 }
 
+/** Throws unless a NIC with this MAC address may have this address on the network; who else has it is not asked. */
+export function checkNicAddress(
+  spec: CompleteNetworkSpec,
+  { address, mac, field }: { address: string; mac: string; field: string },
+): void {
+  const is4 = parseAddress(address)?.family === 4;
+  checkLease({ cidr: is4 ? spec.ipv4?.subnet : spec.ipv6?.prefix, address, field });
+  if ([spec.ipv4?.gateway, spec.ipv6?.gateway].includes(address))
+    throw networkFault(field, `${address} is the network's gateway: choose another address.`);
+  const lease = spec.leases.find(({ address4, address6 }) => address === address4 || address === address6);
+  if (lease !== undefined && lease.mac !== mac)
+    throw networkFault(field, `${address} is kept for ${lease.mac}: choose another address.`);
+}
+
 function checkLease({
   cidr,
   address,

@@ -1,11 +1,13 @@
 import { specFault } from "./complete-vm-spec.ts";
 import { imageDiskBytes, type ImageRecord } from "./image.ts";
-import type { CompleteDisk, CompleteVmSpec } from "./vm-spec.ts";
+import { userNetwork } from "./network.ts";
+import type { CompleteDisk, CompleteNic, CompleteVmSpec } from "./vm-spec.ts";
 
 export type SpecWorld = {
   image: (id: string) => ImageRecord | undefined;
   /** The name of another VM that forwards this host port, if one does. */
   portOwner: (protocol: "tcp" | "udp", hostPort: number) => string | undefined;
+  hasGroup: (name: string) => boolean;
 };
 
 /** Throws `vm.spec_invalid` with what to do when a complete spec breaks a rule that needs more than its own schema. */
@@ -14,6 +16,7 @@ export function checkVmSpec(spec: CompleteVmSpec, world: SpecWorld): void {
   checkUnique("nics", spec.nics);
   checkMacs(spec);
   checkPorts(spec, world);
+  for (const nic of spec.nics) checkNic(nic, world);
   checkKernel(spec, world);
   for (const disk of spec.disks) checkDisk(disk, world);
   for (const id of imagesOf(spec)) checkGuest(spec, world.image(id));
@@ -56,6 +59,23 @@ function checkPorts(spec: CompleteVmSpec, world: SpecWorld): void {
         throw specFault(field, `Host port ${port} already leads to ${owner}: choose another host port.`);
       }
     }
+  }
+}
+
+function checkNic(nic: CompleteNic, world: SpecWorld): void {
+  const field = `nics.${nic.name}`;
+  if (nic.network !== userNetwork) {
+    if (nic.forwards.length > 0) {
+      throw specFault(
+        `${field}.forwards`,
+        `${nic.name} is on a network of its own: forward ports at the network, by the NIC's address.`,
+      );
+    }
+  } else if (nic.groups !== undefined || nic.bandwidth !== undefined || (nic.address4 ?? nic.address6) !== undefined) {
+    throw specFault(field, `${nic.name} is on the network user, which has no groups, addresses or limits: choose another network.`);
+  }
+  for (const group of nic.groups ?? []) {
+    if (!world.hasGroup(group)) throw specFault(`${field}.groups`, `There is no security group ${group}: create it first.`);
   }
 }
 

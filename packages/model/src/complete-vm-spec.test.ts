@@ -32,11 +32,15 @@ const context: SpecContext = {
     if (image === undefined) throw new Fault("image.not_found", reference);
     return image;
   },
+  network: (reference) => {
+    throw new Fault("network.not_found", reference);
+  },
   newMac: () => "52:00:00:00:00:01",
 };
 const world: SpecWorld = {
   image: find,
   portOwner: (protocol, port) => (protocol === "tcp" && port === 2222 ? "mail" : undefined),
+  hasGroup: () => false,
 };
 const complete = (spec: Partial<VmSpec>) => completeVmSpec({ name: "web", ...spec }, context);
 

@@ -1,5 +1,6 @@
 import { Fault } from "@serai/kit/fault";
 import { imageDiskBytes, type ImageRecord } from "./image.ts";
+import { userNetwork, type NetworkRecord } from "./network.ts";
 import {
   MiB,
   type CompleteDisk,
@@ -12,6 +13,8 @@ import {
 export type SpecContext = {
   /** Finds a ready image by id, name or prefix; throws when there is none. */
   image: (reference: string) => ImageRecord;
+  /** Finds a network by id, name or prefix; throws when there is none. */
+  network: (reference: string) => NetworkRecord;
   /** A fresh, locally administered MAC address: randomness stays outside. */
   newMac: () => string;
 };
@@ -65,7 +68,8 @@ export function applyVmChange(
   context: SpecContext,
 ): CompleteVmSpec {
   const nics = (change.nics ?? before.nics).map((nic) => {
-    const mac = nic.mac ?? before.nics.find((old) => old.name === nic.name)?.mac;
+    const old = before.nics.find((candidate) => candidate.name === nic.name);
+    const mac = nic.mac ?? old?.mac;
     return { ...nic, ...(mac !== undefined && { mac }) };
   });
   const disks = change.disks?.map((disk) => keepDisk(disk, before.disks)) ?? before.disks;
@@ -115,12 +119,17 @@ function completeDisk(disk: DiskSpec, image: ImageRecord | undefined): CompleteD
 }
 
 function completeNic(nic: NicSpec, context: SpecContext): CompleteNic {
+  const isUser = nic.network === undefined || nic.network === userNetwork;
   return {
     name: nic.name,
     model: nic.model ?? "virtio",
     mac: nic.mac ?? context.newMac(),
-    network: nic.network ?? "user",
+    network: isUser ? userNetwork : context.network(nic.network ?? "").id,
     forwards: nic.forwards ?? [],
+    ...(nic.groups !== undefined && nic.groups.length > 0 && { groups: nic.groups }),
+    ...(nic.address4 !== undefined && { address4: nic.address4 }),
+    ...(nic.address6 !== undefined && { address6: nic.address6 }),
+    ...(nic.bandwidth !== undefined && { bandwidth: nic.bandwidth }),
   };
 }
 

@@ -1,6 +1,10 @@
+import type { FaultJson } from "@serai/kit/fault";
 import type { Static } from "typebox";
+import { Address4Schema, Address6Schema, BandwidthSchema } from "./nic-values.ts";
 import { Type } from "./schema.ts";
 import { DeviceNameSchema, NameSchema } from "./vm-spec.ts";
+
+export type { Bandwidth } from "./nic-values.ts";
 
 const description = (text: string) => ({ description: text });
 
@@ -15,8 +19,6 @@ export const NetworkKindSchema = Type.Union([
 ]);
 export type NetworkKind = Static<typeof NetworkKindSchema>;
 
-export const Address4Schema = Type.String({ pattern: "^[0-9.]{7,15}$", description: "an IPv4 address" });
-export const Address6Schema = Type.String({ pattern: "^[0-9a-f:]{2,39}$", description: "an IPv6 address" });
 export const MacSchema = Type.String({
   pattern: "^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$",
   description: "a unicast MAC address",
@@ -97,8 +99,10 @@ export const NetworkSpecSchema = Type.Object(
 );
 export type NetworkSpec = Static<typeof NetworkSpecSchema>;
 
-/** What may change later; lists are replaced as a whole. */
-export const NetworkChangeSchema = Type.Partial(NetworkSpecSchema, {
+const { name: _name, kind: _kind, ...changeable } = NetworkSpecSchema.properties;
+
+/** What may change later; lists are replaced as a whole. Name and kind stay: VMs and guests know the network by them. */
+export const NetworkChangeSchema = Type.Partial(Type.Object(changeable), {
   additionalProperties: false,
   minProperties: 1,
 });
@@ -129,24 +133,39 @@ export type NetworkRecord = {
   project: string;
   spec: CompleteNetworkSpec;
   isDeleting: boolean;
+  /** Serai made it: it exists on the host only while a VM uses it. */
+  isBuiltin?: true;
   /** Rises with every change of this record. */
   generation: number;
   createdAt: string;
   updatedAt: string;
 };
 
-export const BandwidthSchema = Type.Object(
-  {
-    inBitsPerSecond: Type.Optional(
-      Type.Integer({ minimum: 64_000, maximum: 400_000_000_000, description: "to the guest" }),
-    ),
-    outBitsPerSecond: Type.Optional(
-      Type.Integer({ minimum: 64_000, maximum: 400_000_000_000, description: "from the guest" }),
-    ),
-  },
-  { additionalProperties: false },
-);
-export type Bandwidth = Static<typeof BandwidthSchema>;
+/** What became of the intent on the host. Key: {@link networkStatusKey}. */
+export type NetworkStatus = {
+  network: string;
+  /** The generation that was made, or that could not be. */
+  generation: number;
+  fault?: FaultJson;
+  updatedAt: string;
+};
+
+/** A network as clients see it. `vms`: the names of those that have a NIC on it. */
+export function networkView(record: NetworkRecord, status: NetworkStatus | undefined, vms: readonly string[]) {
+  const isCurrent = status?.generation === record.generation;
+  const made = status?.fault === undefined ? "ready" : "failed";
+  return {
+    id: record.id,
+    ...record.spec,
+    project: record.project,
+    state: record.isDeleting ? "deleting" : isCurrent ? made : "pending",
+    fault: isCurrent ? status.fault : undefined,
+    vms: vms.toSorted(),
+    generation: record.generation,
+    createdAt: record.createdAt,
+    updatedAt: record.updatedAt,
+  };
+}
 
 /** One NIC of one VM on one network: all that the network needs to know of it. */
 export const NicAttachmentSchema = Type.Object(
@@ -166,5 +185,12 @@ export const NicAttachmentSchema = Type.Object(
 );
 export type NicAttachment = Static<typeof NicAttachmentSchema>;
 
+/** What a NIC's `network` is when QEMU or passt is its network; no network can have this name. */
+export const userNetwork = "user";
+
+export const networkStatusKey = (id: string): string => `/network-status/${id}`;
+/** Exists while the address is a NIC's, so that no transaction gives it away twice. */
+export const networkAddressKey = (network: string, address: string): string =>
+  `/network-addresses/${network}/${address}`;
 export const networkKey = (id: string): string => `/networks/${id}`;
 export const networkNameKey = (project: string, name: string): string => `/network-names/${project}/${name}`;

@@ -1,6 +1,6 @@
 import type { FaultJson } from "@serai/kit/fault";
 
-export type TargetKind = "vm" | "image" | "host" | "token";
+export type TargetKind = "vm" | "image" | "host" | "token" | "network" | "security_group";
 export type Target = { kind: TargetKind; id: string; name?: string };
 
 export type OperationPhase = "pending" | "running" | "succeeded" | "failed" | "cancelled";

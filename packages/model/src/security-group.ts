@@ -51,6 +51,14 @@ export const SecurityGroupSpecSchema = Type.Object(
 );
 export type SecurityGroupSpec = Static<typeof SecurityGroupSpecSchema>;
 
+const { name: _name, ...changeable } = SecurityGroupSpecSchema.properties;
+/** The name stays: NICs and other groups' rules know it by that. */
+export const SecurityGroupChangeSchema = Type.Partial(Type.Object(changeable), {
+  additionalProperties: false,
+  minProperties: 1,
+});
+export type SecurityGroupChange = Static<typeof SecurityGroupChangeSchema>;
+
 /** The intent: one per group, written only by control. Key: {@link securityGroupKey}. */
 export type SecurityGroupRecord = {
   id: string;
@@ -60,6 +68,18 @@ export type SecurityGroupRecord = {
   createdAt: string;
   updatedAt: string;
 };
+
+/** A security group as clients see it. */
+export const securityGroupView = ({ id, project, spec, generation, createdAt, updatedAt }: SecurityGroupRecord) => ({
+  id,
+  project,
+  name: spec.name,
+  description: spec.description ?? "",
+  rules: spec.rules,
+  generation,
+  createdAt,
+  updatedAt,
+});
 
 export const securityGroupKey = (id: string): string => `/security-groups/${id}`;
 export const securityGroupNameKey = (project: string, name: string): string =>

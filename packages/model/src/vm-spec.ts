@@ -1,4 +1,5 @@
 import type { Static } from "typebox";
+import { Address4Schema, Address6Schema, BandwidthSchema, type Bandwidth } from "./nic-values.ts";
 import { Type } from "./schema.ts";
 
 export const MiB = 1024 * 1024;
@@ -40,12 +41,23 @@ export const DiskSchema = Type.Object(
   {
     name: DeviceNameSchema,
     bus: Type.Optional(DiskBusSchema),
-    image: Type.Optional(Type.Intersect([ReferenceSchema], { description: "start as a copy-on-write copy of this image" })),
+    image: Type.Optional(
+      Type.Intersect([ReferenceSchema], { description: "start as a copy-on-write copy of this image" }),
+    ),
     imageDisk: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: 15, description: "which disk of an image that is an appliance; default 0" }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 15,
+        description: "which disk of an image that is an appliance; default 0",
+      }),
     ),
     sizeBytes: Type.Optional(
-      Type.Integer({ minimum: MiB, maximum: 64 * 1024 * GiB, multipleOf: 512, description: "default: the image's size" }),
+      Type.Integer({
+        minimum: MiB,
+        maximum: 64 * 1024 * GiB,
+        multipleOf: 512,
+        description: "default: the image's size",
+      }),
     ),
     isReadOnly: Type.Optional(Type.Boolean()),
   },
@@ -65,8 +77,27 @@ export const NicSchema = Type.Object(
   {
     name: DeviceNameSchema,
     model: Type.Optional(Type.Union([Type.Literal("virtio"), Type.Literal("e1000e")])),
-    mac: Type.Optional(Type.String({ pattern: "^[0-9a-f][26ae](:[0-9a-f]{2}){5}$", description: "locally administered, unicast" })),
-    network: Type.Optional(Type.Literal("user", { description: "user-mode NAT, no root needed" })),
+    mac: Type.Optional(
+      Type.String({
+        pattern: "^[0-9a-f][26ae](:[0-9a-f]{2}){5}$",
+        description: "locally administered, unicast",
+      }),
+    ),
+    network: Type.Optional(
+      Type.Intersect([ReferenceSchema], {
+        description: "a network, or `user` (the default): user-mode NAT of the VM's own, no root needed",
+      }),
+    ),
+    groups: Type.Optional(
+      Type.Array(NameSchema, { maxItems: 32, description: "security groups; not for the network `user`" }),
+    ),
+    address4: Type.Optional(
+      Type.Intersect([Address4Schema], { description: "default: one of the network's that is free" }),
+    ),
+    address6: Type.Optional(
+      Type.Intersect([Address6Schema], { description: "default: made from the MAC address" }),
+    ),
+    bandwidth: Type.Optional(BandwidthSchema),
     forwards: Type.Optional(Type.Array(PortForwardSchema, { maxItems: 32 })),
   },
   { additionalProperties: false },
@@ -95,7 +126,9 @@ export const VmSpecSchema = Type.Object(
     name: NameSchema,
     description: Type.Optional(Type.String({ maxLength: 1024 })),
     labels: Type.Optional(
-      Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9./_-]{0,62}$" }), Type.String({ maxLength: 255 }), { maxProperties: 64 }),
+      Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9./_-]{0,62}$" }), Type.String({ maxLength: 255 }), {
+        maxProperties: 64,
+      }),
     ),
     cpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
     memoryBytes: Type.Optional(Type.Integer({ minimum: 16 * MiB, maximum: 1024 * GiB, multipleOf: MiB })),
@@ -106,7 +139,10 @@ export const VmSpecSchema = Type.Object(
           image: ReferenceSchema,
           cmdline: Type.Optional(Type.String({ maxLength: 2048, pattern: "^[\\x20-\\x7e]*$" })),
         },
-        { additionalProperties: false, description: "boot this kernel image directly instead of from a disk" },
+        {
+          additionalProperties: false,
+          description: "boot this kernel image directly instead of from a disk",
+        },
       ),
     ),
     disks: Type.Optional(Type.Array(DiskSchema, { maxItems: 16 })),
@@ -131,8 +167,27 @@ export type PortForward = Static<typeof PortForwardSchema>;
 export type ExitPolicy = Static<typeof ExitPolicySchema>;
 
 /** A spec with every default filled in: what hosts act on, and what the API shows. */
-export type CompleteDisk = { name: string; bus: DiskBus; image?: string; imageDisk?: number; sizeBytes?: number; isReadOnly: boolean };
-export type CompleteNic = { name: string; model: "virtio" | "e1000e"; mac: string; network: "user"; forwards: PortForward[] };
+export type CompleteDisk = {
+  name: string;
+  bus: DiskBus;
+  image?: string;
+  imageDisk?: number;
+  sizeBytes?: number;
+  isReadOnly: boolean;
+};
+export type CompleteNic = {
+  name: string;
+  model: "virtio" | "e1000e";
+  mac: string;
+  /** `user`, or the id of a network. */
+  network: string;
+  forwards: PortForward[];
+  groups?: string[];
+  /** Reserved on its network from the VM's creation on. */
+  address4?: string;
+  address6?: string;
+  bandwidth?: Bandwidth;
+};
 export type CompleteVmSpec = {
   name: string;
   description: string;

@@ -15,6 +15,8 @@ export type SpecOptions = {
   diskSize?: string;
   disk?: string[];
   forward?: string[];
+  network?: string;
+  group?: string[];
   nic?: boolean;
   display?: string;
   watchdog?: boolean;
@@ -49,6 +51,11 @@ export function specFrom(name: string, options: SpecOptions): VmSpec {
   const hasRoot = options.image !== undefined || options.diskSize !== undefined;
   const disks = [...(hasRoot ? [root] : []), ...(options.disk ?? []).map(parseDisk)];
   const forwards = (options.forward ?? []).map(parseForward);
+  const nic = {
+    ...(forwards.length > 0 && { forwards }),
+    ...(options.network !== undefined && { network: options.network }),
+    ...(options.group !== undefined && { groups: options.group }),
+  };
   return {
     name,
     ...changeFrom(options),
@@ -57,7 +64,7 @@ export function specFrom(name: string, options: SpecOptions): VmSpec {
       kernel: { image: options.kernel, ...(options.cmdline !== undefined && { cmdline: options.cmdline }) },
     }),
     ...(options.nic === false && { nics: [] }),
-    ...(forwards.length > 0 && { nics: [{ name: "nic0", forwards }] }),
+    ...(Object.keys(nic).length > 0 && { nics: [{ name: "nic0", ...nic }] }),
   };
 }
 

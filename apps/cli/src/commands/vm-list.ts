@@ -60,7 +60,7 @@ export async function showVm(context: Context, reference: string): Promise<void>
       ),
       ...vm.nics.map(
         (nic) =>
-          [`NIC ${nic.name}`, `${nic.model}, ${nic.network}, ${nic.mac}${nic.forwards.map((f) => `, ${f.protocol} ${f.hostPort}→${f.guestPort}`).join("")}`] as const,
+          [`NIC ${nic.name}`, `${nic.model}, ${nic.network}, ${nic.mac}${nic.groups === undefined ? "" : `, groups ${nic.groups.join(" ")}`}${nic.forwards.map((f) => `, ${f.protocol} ${f.hostPort}→${f.guestPort}`).join("")}`] as const,
       ),
       ["Addresses", vm.addresses.map(plain).join(", ")],
       ["Agent", vm.agent],

@@ -30,6 +30,15 @@ export function createHostLinkClient(socketPath: string): HostLinkClient {
     exportVm: (vm, wish, signal) => receive(line, { name: "export-vm", body: { vm, ...wish } }, signal),
     actOnSnapshot: (verb, snapshot, generation, signal) =>
       ask("act-on-snapshot", { verb, snapshot, generation }, signal),
+    ensureNetwork: async (network, generation, signal) => {
+      await ask("ensure-network", { network, generation }, signal);
+    },
+    removeNetwork: async (network, generation, signal) => {
+      await ask("remove-network", { network, generation }, signal);
+    },
+    applyNetworkRules: async (network, signal) => {
+      await ask("apply-network-rules", { network }, signal);
+    },
     sweep: (signal) => ask("sweep", {}, signal),
     close: () => agent.destroy(),
   };

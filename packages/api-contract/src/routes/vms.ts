@@ -7,6 +7,13 @@ import { ExecResultSchema, OperationSchema, pageOf, VmViewSchema } from "../sche
 
 const VmParams = Type.Object({ vm: ReferenceSchema });
 const found = ["vm.not_found", "name.ambiguous"] as const;
+/** Of NICs that name a network. */
+const networkFaults = [
+  "network.not_found",
+  "network.spec_invalid",
+  "network.addresses_exhausted",
+  "network.unsupported",
+] as const;
 const started = { 202: OperationSchema } as const;
 
 export const listVms = route({
@@ -48,6 +55,7 @@ export const createVm = route({
     "image.not_ready",
     "host.no_capacity",
     "name.ambiguous",
+    ...networkFaults,
   ],
   isIdempotent: true,
 });
@@ -68,6 +76,7 @@ export const changeVm = route({
     "vm.wrong_state",
     "image.not_found",
     "image.not_ready",
+    ...networkFaults,
     "request.precondition_failed",
   ],
   hasEtag: true,

@@ -1,5 +1,6 @@
 import { vmKey, vmNameKey, vmStatusKey } from "@serai/model/vm";
 import type { Compare, Write } from "@serai/store/store";
+import { addressKeysOf } from "../networks/reserve-addresses.ts";
 import { removeSnapshot } from "../snapshots/snapshot-records.ts";
 import { endOperation, putEvent, unchanged, type ControlParts } from "../parts.ts";
 import type { VmEntry } from "../view/vm-shelf.ts";
@@ -16,6 +17,7 @@ export async function writeRemoval(
     { delete: vmKey(id) },
     { delete: vmStatusKey(id) },
     { delete: vmNameKey(project, spec.name) },
+    ...addressKeysOf(spec).map((key) => ({ delete: key })),
     putEvent(parts, {
       type: "vm.deleted",
       severity: "info",

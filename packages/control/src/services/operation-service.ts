@@ -51,7 +51,9 @@ export function createOperationService(parts: ControlParts): OperationService {
 }
 
 function targetId(view: View, reference: string): string {
-  return view.vms.idOf(reference) ?? view.images.idOf(reference) ?? reference;
+  return (
+    view.vms.idOf(reference) ?? view.images.idOf(reference) ?? view.networks.idOf(reference) ?? reference
+  );
 }
 
 function findOperation(view: View, reference: string): string {

@@ -4,6 +4,7 @@ import { snapshotKey } from "@serai/model/snapshot";
 import { vmKey, vmNameKey, type CloneOrigin, type VmRecord } from "@serai/model/vm";
 import type { CompleteVmSpec } from "@serai/model/vm-spec";
 import type { Plan } from "../commit.ts";
+import { reserveAddresses } from "../networks/reserve-addresses.ts";
 import { absent, newOperation, putEvent, putOperation, unchanged, type ControlParts } from "../parts.ts";
 import type { SnapshotEntry } from "../view/snapshot-shelf.ts";
 import { hasProcess, type VmEntry } from "../view/vm-shelf.ts";
@@ -24,8 +25,11 @@ export function planClone(
   const snapshot = snapshotOf(parts, source, wish.snapshot);
   refuseUnlessStill(source, snapshot);
   const origin: CloneOrigin = { vm: from.id, kind, ...(snapshot && { snapshot: snapshot.record.id }) };
+  const draft = newRecord(parts, specOfClone(from.spec, wish.name, kind), start);
+  const { spec, when, then } = reserveAddresses(parts.view, draft.id, draft.spec);
   const record: VmRecord = {
-    ...newRecord(parts, specOfClone(from.spec, wish.name, kind), start),
+    ...draft,
+    spec,
     machineType: from.machineType,
     origin,
   };
@@ -38,12 +42,14 @@ export function planClone(
     txn: {
       when: [
         absent(nameKey),
+        ...when,
         unchanged(vmKey(from.id), source.recordRevision),
         ...(snapshot ? [unchanged(snapshotKey(snapshot.record.id), snapshot.revision)] : []),
       ],
       then: [
         { put: nameKey, value: record.id },
         { put: vmKey(record.id), value: JSON.stringify(record) },
+        ...then,
         putOperation(operation),
         putEvent(parts, {
           type: "vm.cloned",
@@ -78,7 +84,11 @@ function refuseUnlessStill(source: VmEntry, snapshot: SnapshotEntry | undefined)
 
 /** An identity of its own: another name, other MAC addresses, and none of the ports that the origin has on the host. */
 function specOfClone(spec: CompleteVmSpec, name: string, kind: CloneOrigin["kind"]): CompleteVmSpec {
-  const nics = spec.nics.map((nic) => ({ ...nic, mac: newMac(), forwards: [] }));
+  const nics = spec.nics.map(({ address4: _address4, address6: _address6, ...nic }) => ({
+    ...nic,
+    mac: newMac(),
+    forwards: [],
+  }));
   const disks = spec.disks.map(({ image, imageDisk, ...disk }) => {
     // A full copy does not need the image that its origin stands on; what is only read stays where it is.
     const keepsImage = image !== undefined && (kind === "linked" || disk.isReadOnly);

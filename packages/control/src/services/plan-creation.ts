@@ -9,6 +9,8 @@ import { vmKey, vmNameKey, type VmRecord } from "@serai/model/vm";
 import type { CompleteVmSpec, VmSpec } from "@serai/model/vm-spec";
 import { Fault } from "@serai/kit/fault";
 import type { Plan } from "../commit.ts";
+import { findNetwork } from "../networks/find-network.ts";
+import { reserveAddresses } from "../networks/reserve-addresses.ts";
 import { absent, newOperation, putEvent, putOperation, unchanged, type ControlParts } from "../parts.ts";
 import type { View } from "../view/view.ts";
 import type { Actor } from "./actor.ts";
@@ -24,9 +26,11 @@ export function planCreation(
 ): Plan<Operation> {
   const { view } = parts;
   if (view.vms.idOf(spec.name) !== undefined) throw nameTaken(spec.name);
-  const complete = completeVmSpec(spec, specContext(view));
-  checkVmSpec(complete, specWorld(view));
-  const record = newRecord(parts, complete, isStarted);
+  const asked = completeVmSpec(spec, specContext(view));
+  checkVmSpec(asked, specWorld(view));
+  const draft = newRecord(parts, asked, isStarted);
+  const { spec: complete, when, then } = reserveAddresses(view, draft.id, asked);
+  const record = { ...draft, spec: complete };
   if (isStarted) checkAdmission(parts, record);
   const target = { kind: "vm", id: record.id, name: complete.name } as const;
   const operation = newOperation(parts, { verb: "vm.create", target, generation: 1, actor: actor.name });
@@ -38,11 +42,13 @@ export function planCreation(
       // An image that is deleted meanwhile must not be needed by a VM that is made meanwhile.
       when: [
         absent(nameKey),
+        ...when,
         ...[...images].map((id) => unchanged(imageKey(id), view.images.get(id)?.revision ?? 0)),
       ],
       then: [
         { put: nameKey, value: record.id },
         { put: vmKey(record.id), value: JSON.stringify(record) },
+        ...then,
         putOperation(operation),
         putEvent(parts, {
           type: "vm.created",
@@ -82,6 +88,7 @@ export function newRecord(parts: ControlParts, spec: CompleteVmSpec, isStarted: 
 
 export const specContext = (view: View): SpecContext => ({
   image: (reference) => findReadyImage(view, reference).record,
+  network: (reference) => findNetwork(view, reference).record,
   newMac,
 });
 
@@ -95,7 +102,14 @@ export function newMac(): string {
 /** What a spec must get along with; `except` is the VM that it belongs to. */
 export const specWorld = (view: View, except?: string): SpecWorld => ({
   image: (id) => view.images.get(id)?.record,
+  hasGroup: (name) => view.securityGroups.idOf(name) !== undefined,
   portOwner: (protocol, hostPort) => {
+    for (const { record } of view.networks.entries()) {
+      const isOwner = record.spec.forwards.some(
+        (forward) => forward.protocol === protocol && forward.hostPort === hostPort,
+      );
+      if (isOwner) return record.spec.name;
+    }
     for (const { record } of view.vms.entries()) {
       if (record.id === except || record.isDeleting) continue;
       const isOwner = record.spec.nics.some((nic) =>

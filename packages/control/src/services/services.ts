@@ -2,7 +2,9 @@ import type { Duplex } from "node:stream";
 import type { HostReport, HostUsage } from "@serai/model/host";
 import type { ExecRequest, ExecResult, ExportWish, VmStream } from "@serai/model/host-request";
 import type { DiskExportFormat, ImportFormat } from "@serai/model/image-format";
+import type { NetworkChange, NetworkSpec } from "@serai/model/network";
 import type { Operation } from "@serai/model/operation";
+import type { SecurityGroupChange, SecurityGroupSpec } from "@serai/model/security-group";
 import type { CloneKind } from "@serai/model/vm";
 import type { VmChange, VmSpec } from "@serai/model/vm-spec";
 import type { ExportStream } from "../host-link.ts";
@@ -66,6 +68,29 @@ export type ImageService = {
   ): Promise<JsonObject>;
   delete(reference: string, context: Context, signal: AbortSignal): Promise<Operation>;
   catalogue(actor: Actor): CatalogueItem[];
+};
+
+export type NetworkService = {
+  list(page: PageRequest, actor: Actor): JsonPage;
+  get(reference: string, actor: Actor): JsonObject;
+  create(spec: NetworkSpec, context: Context, signal: AbortSignal): Promise<Operation>;
+  change(reference: string, change: NetworkChange, context: Context, signal: AbortSignal): Promise<Operation>;
+  /** Refused while a VM has a NIC on it. */
+  delete(reference: string, context: Context, signal: AbortSignal): Promise<Operation>;
+};
+
+export type SecurityGroupService = {
+  list(page: PageRequest, actor: Actor): JsonPage;
+  get(reference: string, actor: Actor): JsonObject;
+  create(spec: SecurityGroupSpec, context: Context, signal: AbortSignal): Promise<Operation>;
+  change(
+    reference: string,
+    change: SecurityGroupChange,
+    context: Context,
+    signal: AbortSignal,
+  ): Promise<Operation>;
+  /** Refused while a NIC or another group's rule names it. */
+  delete(reference: string, context: Context, signal: AbortSignal): Promise<Operation>;
 };
 
 export type SnapshotWish = { name: string; description?: string; hasMemory?: boolean };
@@ -163,6 +188,8 @@ export type Services = {
   vms: VmService;
   images: ImageService;
   snapshots: SnapshotService;
+  networks: NetworkService;
+  securityGroups: SecurityGroupService;
   operations: OperationService;
   events: EventService;
   changes: ChangeService;

@@ -8,6 +8,7 @@ import { vmKey, vmNameKey, vmStatusKey, type VmRecord } from "@serai/model/vm";
 import type { Compare, Write } from "@serai/store/store";
 import type { Plan } from "../commit.ts";
 import { absent, newOperation, putEvent, putOperation, unchanged, type ControlParts } from "../parts.ts";
+import { reserveAddresses } from "../networks/reserve-addresses.ts";
 import { hasProcess, type VmEntry } from "../view/vm-shelf.ts";
 import { authorize } from "./actor.ts";
 import { checkAdmission } from "./check-admission.ts";
@@ -164,9 +165,10 @@ function planChange(
 ): Plan<Operation> {
   const { record } = entry;
   if (record.isDeleting) throw new Fault("vm.wrong_state", `${record.spec.name} is being deleted.`);
-  const spec = applyVmChange(record.spec, change, specContext(parts.view));
-  checkVmSpec(spec, specWorld(parts.view, record.id));
-  const extra = { when: [] as Compare[], then: [] as Write[] };
+  const asked = applyVmChange(record.spec, change, specContext(parts.view));
+  checkVmSpec(asked, specWorld(parts.view, record.id));
+  const { spec, when, then } = reserveAddresses(parts.view, record.id, asked, record.spec);
+  const extra: { when: Compare[]; then: Write[] } = { when: [...when], then: [...then] };
   if (spec.name !== record.spec.name) {
     if (parts.view.vms.idOf(spec.name) !== undefined) throw nameTaken(spec.name);
     const nameKey = vmNameKey(record.project, spec.name);

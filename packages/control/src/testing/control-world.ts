@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { poll } from "@serai/kit/deadline";
 import { createLogger } from "@serai/kit/logger";
 import type { ImageRecord } from "@serai/model/image";
+import type { NetworkRecord } from "@serai/model/network";
 import type { Operation } from "@serai/model/operation";
 import type { VmRecord } from "@serai/model/vm";
 import { openSqliteReader } from "@serai/store/sqlite/sqlite-reader";
@@ -43,6 +44,7 @@ export async function controlWorld(options: WorldOptions = {}): Promise<ControlW
   const host = fakeHost({
     vm: (id) => read<VmRecord>(`/vms/${id}`),
     image: (id) => read<ImageRecord>(`/images/${id}`),
+    network: (id) => read<NetworkRecord>(`/networks/${id}`),
     ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
   });
   const open = () => openControl({ path, directory, host, catalogue: options.catalogue ?? [] });

@@ -4,6 +4,7 @@ import { Fault, type FaultCode } from "@serai/kit/fault";
 import type { HostReport, HostUsage } from "@serai/model/host";
 import type { ExecResult, HostVerb, SweepReport } from "@serai/model/host-request";
 import type { ImageRecord } from "@serai/model/image";
+import type { NetworkRecord } from "@serai/model/network";
 import { unseen, type ExitCause, type VmRecord, type VmSighting } from "@serai/model/vm";
 import type { ExportStream, HostLink } from "../host-link.ts";
 
@@ -11,6 +12,7 @@ export type FakeHostOptions = {
   /** Intent as the store has it; the host reads it itself. */
   vm: (id: string) => VmRecord | undefined;
   image: (id: string) => ImageRecord | undefined;
+  network?: (id: string) => NetworkRecord | undefined;
   memoryBytes?: number;
 };
 
@@ -18,10 +20,10 @@ export type FakeHost = HostLink & {
   /** Every process there is: at most one per VM. */
   processes(): string[];
   /** Everything it keeps for VMs and images. */
-  holdings(): { vms: string[]; images: string[] };
+  holdings(): { vms: string[]; images: string[]; networks: string[] };
   isReachable: boolean;
   /** Thrown by the next step of this kind, once. */
-  failNext(verb: HostVerb | "takeImage", code: FaultCode, message?: string): void;
+  failNext(verb: HostVerb | "takeImage" | "ensureNetwork", code: FaultCode, message?: string): void;
   /** The guest's own doing, or the world's. */
   end(vm: string, cause: ExitCause): void;
   trouble(vm: string, kind: "guest_panic" | "guest_hang"): void;
@@ -60,6 +62,7 @@ class InMemoryHost implements FakeHost {
   readonly #options: FakeHostOptions;
   readonly #guests = new Map<string, VmSighting>();
   readonly #images = new Set<string>();
+  readonly #networks = new Set<string>();
   readonly #followers = new Set<AsyncQueue<VmSighting>>();
   readonly #failures = new Map<string, Fault>();
   #lastMs = Date.parse("2026-01-01T00:00:00.000Z");
@@ -72,8 +75,8 @@ class InMemoryHost implements FakeHost {
     return [...this.#guests.values()].filter(hasProcess).map(({ vm }) => vm);
   }
 
-  holdings(): { vms: string[]; images: string[] } {
-    return { vms: [...this.#guests.keys()], images: [...this.#images] };
+  holdings(): { vms: string[]; images: string[]; networks: string[] } {
+    return { vms: [...this.#guests.keys()], images: [...this.#images], networks: [...this.#networks] };
   }
 
   failNext(verb: string, code: FaultCode, message = `The fake host was told to fail: ${code}.`): void {
@@ -193,6 +196,26 @@ class InMemoryHost implements FakeHost {
   async actOnSnapshot(): ReturnType<HostLink["actOnSnapshot"]> {
     this.#reach();
     return { takenAt: this.#moment(), pauseMs: 0, isQuiesced: true, memoryBytes: 0, disks: [] };
+  }
+
+  async ensureNetwork(network: string, generation: number): Promise<void> {
+    this.#reach();
+    if (this.#options.network?.(network)?.generation !== generation) throw stale();
+    this.#count("ensureNetwork");
+    this.#networks.add(network);
+  }
+
+  async removeNetwork(network: string, generation: number): Promise<void> {
+    this.#reach();
+    const record = this.#options.network?.(network);
+    if (record?.generation !== generation) throw stale();
+    if (!record.isDeleting) throw new Fault("network.in_use", "It is not to be removed.");
+    this.#networks.delete(network);
+  }
+
+  async applyNetworkRules(): Promise<void> {
+    this.#reach();
+    this.#count("applyNetworkRules");
   }
 
   async sweep(): Promise<SweepReport> {

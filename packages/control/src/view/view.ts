@@ -3,13 +3,28 @@ import { Fault } from "@serai/kit/fault";
 import { AccessShelf } from "./access-shelf.ts";
 import { ImageShelf } from "./image-shelf.ts";
 import { JsonShelf } from "./json-shelf.ts";
+import { NetworkShelf } from "./network-shelf.ts";
 import { OperationShelf } from "./operation-shelf.ts";
+import { SecurityGroupShelf } from "./security-group-shelf.ts";
 import { SnapshotShelf } from "./snapshot-shelf.ts";
 import { VmShelf } from "./vm-shelf.ts";
 
 export type ViewKind = "vm" | "image" | "snapshot" | "operation" | "event";
 export type ViewChange = { revision: number; kind: ViewKind; type: "put" | "delete"; id: string };
 
+const loadedPrefixes = [
+  "/networks/",
+  "/network-status/",
+  "/network-addresses/",
+  "/security-groups/",
+  "/vms/",
+  "/vm-status/",
+  "/images/",
+  "/snapshots/",
+  "/operations/",
+  "/tokens/",
+  "/sessions/",
+] as const;
 const maxRecent = 10_000;
 /** Events beyond these are read from the store when somebody asks for them. */
 const eventTail = 2_000;
@@ -22,7 +37,9 @@ const pageSize = 1_000;
  * once {@link reached} resolves for it.
  */
 export class View {
-  readonly vms = new VmShelf();
+  readonly networks = new NetworkShelf();
+  readonly securityGroups = new SecurityGroupShelf();
+  readonly vms = new VmShelf((id) => this.networks.nameOf(id));
   readonly images = new ImageShelf();
   readonly snapshots = new SnapshotShelf();
   readonly operations = new OperationShelf();
@@ -41,7 +58,7 @@ export class View {
   /** Reads the store as it is, then follows it until the signal fires. */
   async open(store: Store, signal: AbortSignal): Promise<{ followed: Promise<void> }> {
     const start = await store.revision(signal);
-    for (const prefix of ["/vms/", "/vm-status/", "/images/", "/snapshots/", "/operations/", "/tokens/", "/sessions/"]) {
+    for (const prefix of loadedPrefixes) {
       await this.#load(store, prefix, signal);
     }
     const tail = await store.range(
@@ -104,7 +121,7 @@ export class View {
     const [room, id] = split(key);
     switch (room) {
       case "vms":
-        this.vms.putRecord(id, value, revision);
+        this.#putVm(id, value, revision);
         return { kind: "vm", type: "put", id };
       case "vm-status":
         this.vms.putStatus(id, value, revision);
@@ -121,16 +138,35 @@ export class View {
       case "events":
         this.events.put(id, value, revision);
         return { kind: "event", type: "put", id };
+      case "networks":
+        this.networks.put(id, value, revision);
+        return undefined;
+      case "network-status":
+        this.networks.putStatus(id, value);
+        return undefined;
+      case "network-addresses":
+        this.networks.putAddress(id, value);
+        return undefined;
+      case "security-groups":
+        this.securityGroups.put(id, value, revision);
+        return undefined;
       default:
         this.access.put(room, id, value);
         return undefined;
     }
   }
 
+  #putVm(id: string, value: string, revision: number): void {
+    const before = this.vms.get(id)?.record;
+    this.vms.putRecord(id, value, revision);
+    this.networks.noteVm(before, this.vms.get(id)?.record);
+  }
+
   #remove(key: string): Omit<ViewChange, "revision"> | undefined {
     const [room, id] = split(key);
     switch (room) {
       case "vms":
+        this.networks.noteVm(this.vms.get(id)?.record, undefined);
         this.vms.remove(id);
         return { kind: "vm", type: "delete", id };
       case "vm-status":
@@ -147,6 +183,18 @@ export class View {
         return { kind: "operation", type: "delete", id };
       case "events":
         this.events.remove(id);
+        return undefined;
+      case "networks":
+        this.networks.remove(id);
+        return undefined;
+      case "network-status":
+        this.networks.removeStatus(id);
+        return undefined;
+      case "network-addresses":
+        this.networks.removeAddress(id);
+        return undefined;
+      case "security-groups":
+        this.securityGroups.remove(id);
         return undefined;
       default:
         this.access.remove(room, id);

@@ -19,6 +19,11 @@ export class VmShelf {
   readonly #early = new Map<string, { status: VmStatus; revision: number }>();
   #sorted: string[] | undefined;
   readonly #promised: Demand = { cpus: 0, memoryBytes: 0 };
+  readonly #networkName: (id: string) => string;
+
+  constructor(networkName: (id: string) => string) {
+    this.#networkName = networkName;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -57,7 +62,7 @@ export class VmShelf {
   json(id: string): string | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
-    entry.json ??= JSON.stringify(vmView(entry.record, entry.status));
+    entry.json ??= JSON.stringify(vmView(entry.record, entry.status, this.#networkName));
     return entry.json;
   }
 

@@ -7,7 +7,16 @@ export function aRecord(fields: Partial<VmRecord> = {}): VmRecord {
   return {
     id: "vm-000000000000",
     project: "default",
-    spec: completeVmSpec({ name: "web" }, { image: () => anImage(), newMac: () => "52:00:00:00:00:01" }),
+    spec: completeVmSpec(
+      { name: "web" },
+      {
+        image: () => anImage(),
+        network: () => {
+          throw new Error("no network is named");
+        },
+        newMac: () => "52:00:00:00:00:01",
+      },
+    ),
     machineType: "pc-q35-7.2",
     uuid: "00000000-0000-4000-8000-000000000000",
     power: "stopped",
