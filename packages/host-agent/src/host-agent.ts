@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { chown, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { AsyncQueue } from "@serai/kit/async-queue";
@@ -24,6 +24,7 @@ import type { HostAgentConfig } from "./config.ts";
 import { exportImage, exportVm } from "./export.ts";
 import { describeHost, sampleUsage } from "./host-facts.ts";
 import { launchPlanFor, provisionVolumes } from "./launch-plan-for.ts";
+import { readProvisionNote, writeProvisionNote } from "./provision-note.ts";
 import { serializePerKey } from "./serialize-per-key.ts";
 import { openHostNetworks, type HostNetworks } from "./networks/host-networks.ts";
 import { layeredPool } from "./snapshots/layered-pool.ts";
@@ -139,7 +140,7 @@ class OpenHost implements HostAgent {
     const driver = this.#drivers.get(vm);
     if (driver !== undefined) return (await driver).sighting();
     // Most VMs of a long list have never run here: they cost no driver.
-    return { ...unseen(vm), state: "absent", provisionedGeneration: await this.#provisionedGeneration(vm, signal) };
+    return { ...unseen(vm), state: "absent", provisionedGeneration: await this.#provisionedGeneration(vm) };
   }
 
   act(verb: HostVerb, vm: string, generation: number, signal: AbortSignal): Promise<VmSighting> {
@@ -342,7 +343,7 @@ class OpenHost implements HostAgent {
   }
 
   async #provision(record: VmRecord, signal: AbortSignal): Promise<void> {
-    if ((await this.#provisionedGeneration(record.id, signal)) >= record.generation) return;
+    if ((await this.#provisionedGeneration(record.id)) >= record.generation) return;
     const folder = join(this.#directories.volumes, record.id);
     const owner = this.#owner(record.id);
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -351,10 +352,7 @@ class OpenHost implements HostAgent {
       await this.#cloneVolumes(record, record.origin, signal);
     await provisionVolumes(record, owner, this.#stores(), signal);
     await this.#networks.prepare(record, signal);
-    // Written last: its presence says that everything before it is complete.
-    const note = join(folder, "provisioned.json");
-    await writeFile(`${note}.part`, JSON.stringify({ generation: record.generation }));
-    await rename(`${note}.part`, note);
+    await writeProvisionNote(folder, record.generation);
     (await this.#drivers.get(record.id))?.note({ provisionedGeneration: record.generation });
   }
 
@@ -370,14 +368,8 @@ class OpenHost implements HostAgent {
     });
   }
 
-  async #provisionedGeneration(vm: string, signal: AbortSignal): Promise<number> {
-    try {
-      const text = await readFile(join(this.#directories.volumes, vm, "provisioned.json"), { encoding: "utf8", signal });
-      return (JSON.parse(text) as { generation: number }).generation;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
-      throw error;
-    }
+  #provisionedGeneration(vm: string): Promise<number> {
+    return readProvisionNote(join(this.#directories.volumes, vm));
   }
 
   async #removeEverything(vm: string, signal: AbortSignal): Promise<void> {
@@ -434,7 +426,7 @@ class OpenHost implements HostAgent {
       },
       signal,
     );
-    driver.note({ provisionedGeneration: await this.#provisionedGeneration(vm, signal) });
+    driver.note({ provisionedGeneration: await this.#provisionedGeneration(vm) });
     return driver;
   }
 

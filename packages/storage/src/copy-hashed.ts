@@ -33,10 +33,11 @@ export async function hashFile(
   headBytes = 0,
   onChunk?: (chunk: Buffer, position: number) => Promise<void>,
 ): Promise<Copied> {
-  await using source = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  if (!(await source.stat()).isFile()) {
-    throw new Fault("image.hostile", "The image is refused. Its content is not a plain file.");
-  }
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  await using source = await open(path, flags).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ELOOP" ? notPlain() : error; // a link
+  });
+  if (!(await source.stat()).isFile()) throw notPlain();
   const hash = createHash("sha256");
   const buffer = Buffer.alloc(chunkBytes);
   const head = Buffer.alloc(headBytes);
@@ -60,3 +61,5 @@ export async function hashFile(
 
 const zeros = Buffer.alloc(chunkBytes);
 const isZero = (chunk: Buffer): boolean => chunk.equals(zeros.subarray(0, chunk.length));
+
+const notPlain = (): Fault => new Fault("image.hostile", "The image is refused. Its content is not a plain file.");

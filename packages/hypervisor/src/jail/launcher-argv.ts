@@ -44,6 +44,10 @@ export function launcherArgv({
     ticket ?? "",
     String(cgroupProcsFiles.length),
     ...cgroupProcsFiles,
+    // A group limits processes by itself, and each program on the way costs a millisecond.
+    ...(user === undefined || cgroupProcsFiles.length > 0
+      ? []
+      : ["prlimit", `--nproc=${mostProcesses}`, "--"]),
     ...(user === undefined ? [] : dropRights(user)),
     ...jail,
     ...command,
@@ -52,9 +56,6 @@ export function launcherArgv({
 
 function dropRights({ uid, gid, groups = [] }: LaunchUser): string[] {
   return [
-    "prlimit",
-    `--nproc=${mostProcesses}`, // of this user, who has nothing else
-    "--",
     "setpriv",
     "--reuid",
     String(uid),
