@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { FastifyInstance, FastifyReply } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 
 // noVNC and xterm need WebSockets to this host, canvases and inline styles; nothing ever loads from elsewhere.
 const pageSecurity = [
@@ -42,16 +42,34 @@ const pages = [
   "/about",
 ];
 
-/** Serves the built console: hashed assets for ever, its pages by one document. */
-export async function registerConsole(
+/**
+ * Serves the built console: hashed assets for ever, its pages by one document. What serves files is loaded, into a
+ * server of its own made by `bare`, when somebody first asks for one.
+ */
+export function registerConsole(
   fastify: FastifyInstance,
   consoleDir: string | undefined,
-): Promise<void> {
+  bare: () => FastifyInstance,
+): void {
   if (consoleDir === undefined || !existsSync(join(consoleDir, "index.html"))) {
     fastify.get("/", (_request, reply) => sendPage(reply.code(404), notBuilt));
     fastify.get("/login", (_request, reply) => sendPage(reply.code(404), notBuilt));
     return;
   }
+  let opening: Promise<FastifyInstance> | undefined;
+  const passOn = async (request: FastifyRequest, reply: FastifyReply) => {
+    opening ??= openConsole(bare(), consoleDir);
+    const { routing } = await opening;
+    reply.hijack();
+    routing(request.raw, reply.raw);
+  };
+  const files = readdirSync(consoleDir, { withFileTypes: true })
+    .filter((entry) => entry.name !== "index.html" && !entry.name.startsWith("."))
+    .map((entry) => (entry.isDirectory() ? `/${entry.name}/*` : `/${entry.name}`));
+  for (const path of [...pages, ...files]) fastify.get(path, passOn);
+}
+
+async function openConsole(fastify: FastifyInstance, consoleDir: string): Promise<FastifyInstance> {
   const { fastifyStatic } = await import("@fastify/static");
   await fastify.register(fastifyStatic, {
     root: consoleDir,
@@ -72,6 +90,8 @@ export async function registerConsole(
   });
   const sendIndex = (_request: unknown, reply: FastifyReply) => reply.sendFile("index.html");
   for (const page of pages) fastify.get(page, sendIndex);
+  await fastify.ready();
+  return fastify;
 }
 
 const sendPage = (reply: FastifyReply, html: string) =>

@@ -99,7 +99,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   for (const implementation of implementations)
     addRoute(fastify, implementation, { authenticator, server, webSockets });
   registerDocs(fastify, options.version);
-  await registerConsole(fastify, options.consoleDir);
+  registerConsole(fastify, options.consoleDir, () => bareFastify(logger));
   await fastify.ready();
 
   return {
@@ -199,7 +199,7 @@ function addRoute(
       const call = read(request, reply, request.actor);
       if ("handle" in implementation) return send(reply, await implementation.handle(call, server));
       webSockets.requireUpgrade(request);
-      webSockets.accept(request, reply, await implementation.connect(call, server));
+      await webSockets.accept(request, reply, await implementation.connect(call, server));
       return reply;
     },
   });

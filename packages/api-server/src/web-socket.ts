@@ -4,7 +4,7 @@ import { closeCodes } from "@serai/api-contract/watch-frame";
 import { Fault } from "@serai/kit/fault";
 import { http } from "@serai/kit/http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { WebSocketServer, type WebSocket } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import type { Limits } from "./limits.ts";
 
 /** Who uses a socket once it is open. */
@@ -24,23 +24,30 @@ export type WebSockets = {
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Throws `request.malformed` unless the request wants to become a WebSocket. */
   requireUpgrade(request: FastifyRequest): void;
-  accept(request: FastifyRequest, reply: FastifyReply, user: SocketUser): void;
+  accept(request: FastifyRequest, reply: FastifyReply, user: SocketUser): Promise<void>;
   close(): void;
 };
 
 export function createWebSockets(fastify: FastifyInstance, limits: Limits): WebSockets {
   const upgrades = new WeakMap<IncomingMessage, Upgrade>();
-  // Deflate would cost memory per connection and time per frame; local networks gain nothing from it.
-  const server = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: 1024 * 1024,
-    clientTracking: true,
-  });
+  let opening: Promise<WebSocketServer> | undefined;
+  let server: WebSocketServer | undefined;
+  /** Loaded when the first client wants one. */
+  const open = async () => {
+    const { WebSocketServer: Server } = await import("ws");
+    // Deflate would cost memory per connection and time per frame; local networks gain nothing from it.
+    server = new Server({
+      noServer: true,
+      perMessageDeflate: false,
+      maxPayload: 1024 * 1024,
+      clientTracking: true,
+    });
+    return server;
+  };
 
   const silent = new WeakSet<WebSocket>();
   const ping = setInterval(() => {
-    for (const socket of server.clients) {
+    for (const socket of server?.clients ?? []) {
       if (silent.has(socket)) socket.terminate();
       else {
         silent.add(socket);
@@ -67,13 +74,14 @@ export function createWebSockets(fastify: FastifyInstance, limits: Limits): WebS
       if (upgrades.has(request.raw) && headers.upgrade?.toLowerCase() === "websocket" && isComplete) return;
       throw new Fault("request.malformed", "This is a WebSocket; connect with a WebSocket client.");
     },
-    accept(request, reply, user) {
+    async accept(request, reply, user) {
       const upgrade = upgrades.get(request.raw);
       if (upgrade === undefined) throw new Error("accept without upgrade");
+      const opened = await (opening ??= open());
       reply.hijack();
       reply.raw.detachSocket(upgrade.socket as never);
       let isOpen = false;
-      server.handleUpgrade(request.raw, upgrade.socket, upgrade.head, (socket) => {
+      opened.handleUpgrade(request.raw, upgrade.socket, upgrade.head, (socket) => {
         isOpen = true;
         socket.on("error", () => socket.terminate());
         socket.on("pong", () => silent.delete(socket));
@@ -83,7 +91,7 @@ export function createWebSockets(fastify: FastifyInstance, limits: Limits): WebS
     },
     close() {
       clearInterval(ping);
-      for (const socket of server.clients) socket.close(closeCodes.goingAway, "the server stops");
+      for (const socket of server?.clients ?? []) socket.close(closeCodes.goingAway, "the server stops");
     },
   };
 }
