@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { Fault } from "@serai/kit/fault";
 import { timestamp } from "@serai/kit/clock";
 import type { Operation } from "@serai/model/operation";
@@ -5,6 +6,7 @@ import { applyVmChange } from "@serai/model/complete-vm-spec";
 import { checkVmSpec } from "@serai/model/check-vm-spec";
 import { planPower, type PowerPlan } from "@serai/model/plan-power";
 import { vmKey, vmNameKey, vmStatusKey, type VmRecord } from "@serai/model/vm";
+import type { CompleteVmSpec } from "@serai/model/vm-spec";
 import type { Compare, Write } from "@serai/store/store";
 import type { Plan } from "../commit.ts";
 import { absent, newOperation, putEvent, putOperation, unchanged, type ControlParts } from "../parts.ts";
@@ -191,7 +193,8 @@ function planChange(
   );
   const isLater =
     hasProcess(entry.status) &&
-    fields.some((field) => !["name", "description", "labels", "policy"].includes(field));
+    fields.some((field) => !["name", "description", "labels", "policy"].includes(field)) &&
+    !(fields.every((field) => field === "nics") && isDeepStrictEqual(cards(record.spec), cards(spec)));
   const note = isLater ? { note: "Takes effect at the next start." } : {};
   return planEdit(
     parts,
@@ -200,6 +203,9 @@ function planChange(
     extra,
   );
 }
+
+/** What of NICs the guest sees; groups and limits are its network's, which follows at once. */
+const cards = ({ nics }: CompleteVmSpec) => nics.map(({ groups: _groups, bandwidth: _bandwidth, ...card }) => card);
 
 function planDeletion(
   parts: ControlParts,

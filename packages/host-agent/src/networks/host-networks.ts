@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { errorChain, Fault, isFault } from "@serai/kit/fault";
 import type { Logger } from "@serai/kit/logger";
 import type { OpenTap } from "@serai/hypervisor/vm-driver-types";
@@ -168,6 +169,7 @@ class OpenNetworks implements HostNetworks {
     const before = this.#applied.get(network);
     if (before?.table === text && performance.now() - before.atMs < trustMs) return;
     await driver.applyRules(network, table, signal);
+    await limitAnew(driver, table.nics, before && (JSON.parse(before.table) as NicTable).nics, signal);
     this.#applied.set(network, { table: text, atMs: performance.now() });
     this.#logger.debug({ network, nics: table.nics.length }, "rules are in line");
   }
@@ -190,6 +192,19 @@ class OpenNetworks implements HostNetworks {
     const driver = await this.#opening;
     if (driver !== undefined) return driver;
     throw new Fault("network.unsupported", "Networks need root: run Serai as a service, or give NICs the network user.");
+  }
+}
+
+/** Rules come as a whole; limits are told apart, to the NICs whose limits changed. A plug brings its own. */
+async function limitAnew(
+  driver: NetworkDriver,
+  nics: NicTable["nics"],
+  before: NicTable["nics"] | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { network, vm, nic, bandwidth = {} } of nics) {
+    const old = before?.find((other) => other.vm === vm && other.nic === nic)?.bandwidth ?? {};
+    if (!isDeepStrictEqual(old, bandwidth)) await driver.setBandwidth({ network, vm, nic }, bandwidth, signal);
   }
 }
 
