@@ -4,10 +4,19 @@ import { connect, type Socket } from "node:net";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { createInterface } from "node:readline";
 
-/** The command line of a QEMU that Serai started, to start the same devices by hand. */
+/**
+ * The command line of a QEMU that Serai started, to start the same devices by hand. A NIC's network, which comes to
+ * Serai's QEMU as an open descriptor, is QEMU's own in a start by hand.
+ */
 export async function argvOf(pid: number): Promise<string[]> {
   const argv = (await readFile(`/proc/${pid}/cmdline`, "utf8")).split("\0").slice(0, -1);
-  return argv.slice(argv.findIndex((word) => word.includes("qemu-system")));
+  return argv.slice(argv.findIndex((word) => word.includes("qemu-system"))).map(withoutDescriptor);
+}
+
+function withoutDescriptor(word: string): string {
+  if (!word.startsWith('{"type":"stream"')) return word;
+  const { id } = JSON.parse(word) as { id: string };
+  return JSON.stringify({ type: "user", id, ipv6: false });
 }
 
 export type BareQemu = { startMs: number; startedAtMs: number; child: ChildProcess; monitor: Socket };
@@ -16,7 +25,12 @@ export type BareQemu = { startMs: number; startedAtMs: number; child: ChildProce
  * Starts QEMU by hand as a careful person would: `-S`, QMP handshake, `cont`. `argv` is Serai's own, with its
  * directory replaced by `directory`; everything else is the same.
  */
-export async function startBare(argv: readonly string[], directory: string, monitorPath: string): Promise<BareQemu> {
+export async function startBare(
+  argv: readonly string[],
+  directory: string,
+  monitorPath: string,
+  { leavesStopped = false } = {},
+): Promise<BareQemu> {
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   const [program, ...args] = argv as [string, ...string[]];
@@ -26,7 +40,7 @@ export async function startBare(argv: readonly string[], directory: string, moni
   const lines = createInterface(monitor)[Symbol.asyncIterator]();
   await lines.next(); // greeting
   await command(monitor, lines, "qmp_capabilities");
-  await command(monitor, lines, "cont");
+  if (!leavesStopped) await command(monitor, lines, "cont");
   return { startMs: performance.now() - startedAtMs, startedAtMs, child, monitor };
 }
 

@@ -28,11 +28,14 @@ const seen = (vm: string): Promise<VmView> => daemon.client.call("getVm", { para
 const answering = (vm: string) =>
   until(`${vm} answers`, 120_000, async () => ((await seen(vm)).agent === "answering" ? true : undefined));
 const finish = (operation: Parameters<typeof succeeded>[1]) => succeeded(daemon.client, operation);
-const stop = (vm: string) => finish(daemon.client.call("stopVm", { params: { vm }, body: { force: true } }, signal));
+const stop = (vm: string) =>
+  finish(daemon.client.call("stopVm", { params: { vm }, body: { force: true } }, signal));
 const start = (vm: string) => finish(daemon.client.call("startVm", { params: { vm } }, signal));
-const remove = (vm: string) => finish(daemon.client.call("deleteVm", { params: { vm }, query: { force: true } }, signal));
+const remove = (vm: string) =>
+  finish(daemon.client.call("deleteVm", { params: { vm }, query: { force: true } }, signal));
 type CloneBody = { name: string; kind?: "linked" | "full"; snapshot?: string; start?: boolean };
-const clone = (vm: string, body: CloneBody) => finish(daemon.client.call("cloneVm", { params: { vm }, body }, signal));
+const clone = (vm: string, body: CloneBody) =>
+  finish(daemon.client.call("cloneVm", { params: { vm }, body }, signal));
 
 async function shell(vm: string, script: string): Promise<string> {
   const body = { argv: ["/bin/sh", "-c", script], timeoutMs: 60_000 };
@@ -42,9 +45,15 @@ async function shell(vm: string, script: string): Promise<string> {
 }
 
 const fill = (vm: string, letter: string, atMiB: number) =>
-  shell(vm, `dd if=/dev/zero bs=1M count=1 2>/dev/null | tr '\\0' ${letter} | dd of=/dev/vda bs=1M seek=${atMiB} 2>/dev/null; sync`);
+  shell(
+    vm,
+    `dd if=/dev/zero bs=1M count=1 2>/dev/null | tr '\\0' ${letter} | dd of=/dev/vda bs=1M seek=${atMiB} conv=fsync 2>/dev/null`,
+  );
 const letters = (vm: string) =>
-  shell(vm, `echo 3 > /proc/sys/vm/drop_caches; for i in 0 1 2; do dd if=/dev/vda bs=1 count=1 skip=$((i * 1048576)) 2>/dev/null | tr '\\0' .; done`);
+  shell(
+    vm,
+    `echo 3 > /proc/sys/vm/drop_caches; for i in 0 1 2; do dd if=/dev/vda bs=1 count=1 skip=$((i * 1048576)) 2>/dev/null | tr '\\0' .; done`,
+  );
 
 async function folder(vm: string): Promise<string> {
   return join(daemon.stateDirectory, "host/volumes", (await seen(vm)).id);
@@ -53,7 +62,9 @@ async function folder(vm: string): Promise<string> {
 test("a running VM is not cloned, and its snapshot is", async () => {
   await assert.rejects(clone("origin", { name: "early" }), /stop it, or clone one of its snapshots/);
 
-  await finish(daemon.client.call("createSnapshot", { params: { vm: "origin" }, body: { name: "point" } }, signal));
+  await finish(
+    daemon.client.call("createSnapshot", { params: { vm: "origin" }, body: { name: "point" } }, signal),
+  );
   await fill("origin", "x", 1);
   await clone("origin", { name: "past", snapshot: "point", start: true });
 
@@ -80,7 +91,9 @@ test("linked clones of a stopped VM share its blocks, each with changes of its o
   assert.equal(await letters("right"), "oxr");
   assert.equal(await letters("origin"), "yx.");
   const linked = (await readdir(await folder("left"))).filter((file) => file.endsWith(".qcow2"));
-  const links = await Promise.all(linked.map(async (file) => (await stat(join(await folder("left"), file))).nlink));
+  const links = await Promise.all(
+    linked.map(async (file) => (await stat(join(await folder("left"), file))).nlink),
+  );
   assert.ok(links.some((count) => count > 1));
 });
 
@@ -124,6 +137,8 @@ test("a clone takes the time of a few small files", async () => {
   }
 
   const median = times.toSorted((a, b) => a - b)[3] as number;
-  process.stderr.write(`# linked clone: median ${median.toFixed(1)} ms of ${times.map((ms) => ms.toFixed(0)).join(" ")}\n`);
+  process.stderr.write(
+    `# linked clone: median ${median.toFixed(1)} ms of ${times.map((ms) => ms.toFixed(0)).join(" ")}\n`,
+  );
   assert.ok(median < 1_000);
 });

@@ -29,7 +29,9 @@ async function guest(name: string): Promise<void> {
 const seen = (name: string) => daemon.client.call("getVm", { params: { vm: name } }, signal);
 
 async function answering(name: string): Promise<void> {
-  await until(`${name} answers`, 120_000, async () => ((await seen(name)).agent === "answering" ? true : undefined));
+  await until(`${name} answers`, 120_000, async () =>
+    (await seen(name)).agent === "answering" ? true : undefined,
+  );
 }
 
 async function shell(vm: string, script: string): Promise<string> {
@@ -42,21 +44,31 @@ async function shell(vm: string, script: string): Promise<string> {
 
 /** Fills blocks of the data disk with a letter, past the guest's own cache. */
 const fill = (vm: string, letter: string, atMiB: number, count: number) =>
-  shell(vm, `dd if=/dev/zero bs=1M count=${count} 2>/dev/null | tr '\\0' ${letter} | dd of=/dev/vda bs=1M seek=${atMiB} 2>/dev/null; sync`);
+  shell(
+    vm,
+    `dd if=/dev/zero bs=1M count=${count} 2>/dev/null | tr '\\0' ${letter} | dd of=/dev/vda bs=1M seek=${atMiB} conv=fsync 2>/dev/null`,
+  );
 
 /** The letters at the start of each MiB. */
 const letters = (vm: string, count: number) =>
-  shell(vm, `echo 3 > /proc/sys/vm/drop_caches; for i in $(seq 0 ${count - 1}); do dd if=/dev/vda bs=1 count=1 skip=$((i * 1048576)) 2>/dev/null | tr '\\0' .; done`);
+  shell(
+    vm,
+    `echo 3 > /proc/sys/vm/drop_caches; for i in $(seq 0 ${count - 1}); do dd if=/dev/vda bs=1 count=1 skip=$((i * 1048576)) 2>/dev/null | tr '\\0' .; done`,
+  );
 
 const take = async (vm: string, name: string, memory = false): Promise<SnapshotView> => {
-  await succeeded(daemon.client, daemon.client.call("createSnapshot", { params: { vm }, body: { name, memory } }, signal));
+  await succeeded(
+    daemon.client,
+    daemon.client.call("createSnapshot", { params: { vm }, body: { name, memory } }, signal),
+  );
   return daemon.client.call("getSnapshot", { params: { vm, snapshot: name } }, signal);
 };
 const revert = (vm: string, snapshot: string) =>
   succeeded(daemon.client, daemon.client.call("revertToSnapshot", { params: { vm, snapshot } }, signal));
 const remove = (vm: string, snapshot: string) =>
   succeeded(daemon.client, daemon.client.call("deleteSnapshot", { params: { vm, snapshot } }, signal));
-const power = (vm: string, verb: "startVm") => succeeded(daemon.client, daemon.client.call(verb, { params: { vm } }, signal));
+const power = (vm: string, verb: "startVm") =>
+  succeeded(daemon.client, daemon.client.call(verb, { params: { vm } }, signal));
 const stop = (vm: string) =>
   succeeded(daemon.client, daemon.client.call("stopVm", { params: { vm }, body: { force: true } }, signal));
 
@@ -97,7 +109,10 @@ test("a running guest's disk goes back to what it was, along a chain whose middl
 
 test("a snapshot with memory goes on with what ran, and the disk is that of the same moment", async () => {
   await guest("memory");
-  await shell("memory", "(i=0; while :; do i=$((i+1)); echo $i > /tmp/count; sleep 0.1; done) >/dev/null 2>&1 &");
+  await shell(
+    "memory",
+    "(i=0; while :; do i=$((i+1)); echo $i > /tmp/count; sleep 0.1; done) >/dev/null 2>&1 &",
+  );
   await fill("memory", "m", 0, 1);
   await shell("memory", "echo before > /tmp/state");
   const snapshot = await take("memory", "live", true);
@@ -108,13 +123,17 @@ test("a snapshot with memory goes on with what ran, and the disk is that of the 
   await shell("memory", "echo after > /tmp/state");
 
   await revert("memory", "live");
-  await until("it runs again", 60_000, async () => ((await seen("memory")).state === "running" ? true : undefined));
+  await until("it runs again", 60_000, async () =>
+    (await seen("memory")).state === "running" ? true : undefined,
+  );
   await answering("memory");
 
   assert.equal(await shell("memory", "cat /tmp/state"), "before");
   assert.equal(await letters("memory", 1), "m");
   const again = Number(await shell("memory", "cat /tmp/count"));
-  await until("the counter goes on", 10_000, async () => (Number(await shell("memory", "cat /tmp/count")) > again ? true : undefined));
+  await until("the counter goes on", 10_000, async () =>
+    Number(await shell("memory", "cat /tmp/count")) > again ? true : undefined,
+  );
   assert.ok(again > 0 && again < count + 600, `${again} after ${count}`);
   process.stderr.write(`# pause ${snapshot.pauseMs} ms, memory ${snapshot.memoryBytes} bytes\n`);
 });
@@ -143,8 +162,14 @@ test("what cannot be done is refused with the reason", async () => {
   const params = { vm: "cold" };
   await stop("cold");
 
-  await assert.rejects(client.call("createSnapshot", { params, body: { name: "m", memory: true } }, signal), /no memory to keep/);
-  await assert.rejects(client.call("revertToSnapshot", { params: { ...params, snapshot: "none" } }, signal), /no snapshot called none/);
+  await assert.rejects(
+    client.call("createSnapshot", { params, body: { name: "m", memory: true } }, signal),
+    /no memory to keep/,
+  );
+  await assert.rejects(
+    client.call("revertToSnapshot", { params: { ...params, snapshot: "none" } }, signal),
+    /no snapshot called none/,
+  );
   await take("cold", "same");
   await assert.rejects(client.call("createSnapshot", { params, body: { name: "same" } }, signal), /already/);
 });
@@ -152,7 +177,10 @@ test("what cannot be done is refused with the reason", async () => {
 test("deleting a VM removes its snapshots with it", async () => {
   const { id } = await seen("cold");
 
-  await succeeded(daemon.client, daemon.client.call("deleteVm", { params: { vm: "cold" }, query: { force: true } }, signal));
+  await succeeded(
+    daemon.client,
+    daemon.client.call("deleteVm", { params: { vm: "cold" }, query: { force: true } }, signal),
+  );
 
   await assert.rejects(readFile(join(daemon.stateDirectory, "host/vms", id, "layers.json")), /ENOENT/);
   assert.ok(!(await readdir(join(daemon.stateDirectory, "host/volumes"))).includes(id));

@@ -64,4 +64,3 @@ export const snapshotNameKey = (vm: string, name: string): string => `/snapshot-
 export function snapshotView({ project: _project, facts, powerAfter: _powerAfter, ...rest }: SnapshotRecord) {
   return { ...rest, ...facts };
 }
-

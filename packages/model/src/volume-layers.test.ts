@@ -60,7 +60,9 @@ test("deleting the middle of a chain merges its layer into the next one", () => 
 });
 
 test("a layer that several histories read is kept until only one does", () => {
-  const forked = stack(take(take(freshLayout, "a", "layer-1"), "b", "layer-2"), "layer-3", baseLayer, ["root"]);
+  const forked = stack(take(take(freshLayout, "a", "layer-1"), "b", "layer-2"), "layer-3", baseLayer, [
+    "root",
+  ]);
 
   // layer-2 is what the revert left; base has two children then: layer-1 and layer-3.
   assert.deepEqual(nextTidying(forked), { do: "remove", layer: "layer-2" });
@@ -72,12 +74,18 @@ test("a layer that several histories read is kept until only one does", () => {
 test("layers that another VM reads, too, are never rewritten", () => {
   const dropped = drop(take(freshLayout, "a", "layer-1"), "a");
 
-  assert.equal(nextTidying(dropped, (layer) => layer === baseLayer), undefined);
+  assert.equal(
+    nextTidying(dropped, (layer) => layer === baseLayer),
+    undefined,
+  );
   assert.deepEqual(nextTidying(dropped), { do: "merge", layer: baseLayer, into: "layer-1" });
 });
 
 test("nothing is tidied while it is open where the guest writes", () => {
-  const begun = { ...stack(freshLayout, "layer-1", baseLayer, ["root"]), pending: { snapshot: "a", wasRunning: true } };
+  const begun = {
+    ...stack(freshLayout, "layer-1", baseLayer, ["root"]),
+    pending: { snapshot: "a", wasRunning: true },
+  };
 
   assert.equal(nextTidying(begun), undefined);
 });
@@ -124,13 +132,15 @@ test("whatever is taken, reverted and deleted in any order, every snapshot shows
         for (let step = nextTidying(layout); step !== undefined; step = nextTidying(layout)) {
           if (step.do === "merge") {
             const into = content.get(step.into) as Map<number, number>;
-            for (const [block, value] of content.get(step.layer) ?? []) if (!into.has(block)) into.set(block, value);
+            for (const [block, value] of content.get(step.layer) ?? [])
+              if (!into.has(block)) into.set(block, value);
           }
           content.delete(step.layer);
           layout = tidied(layout, step);
         }
         assert.equal(shown(layout.active), active);
-        for (const [snapshot, kept] of Object.entries(layout.pins)) assert.equal(shown(kept.layer), truth.get(snapshot));
+        for (const [snapshot, kept] of Object.entries(layout.pins))
+          assert.equal(shown(kept.layer), truth.get(snapshot));
         // Besides the pinned and the active one, only layers with several histories remain.
         assert.ok(Object.keys(layout.layers).length <= 2 * Object.keys(layout.pins).length + 1);
       }

@@ -27,7 +27,9 @@ function asTree(items: readonly SnapshotView[]): [depth: number, SnapshotView][]
   const ids = new Set(items.map(({ id }) => id));
   const under = (parent: string | undefined, depth: number): [number, SnapshotView][] =>
     items
-      .filter((item) => (item.parent !== undefined && ids.has(item.parent) ? item.parent : undefined) === parent)
+      .filter(
+        (item) => (item.parent !== undefined && ids.has(item.parent) ? item.parent : undefined) === parent,
+      )
       .flatMap((item) => [[depth, item] as [number, SnapshotView], ...under(item.id, depth + 1)]);
   return under(undefined, 0);
 }
@@ -44,7 +46,10 @@ export async function createSnapshot(
     ...(options.memory === true && { memory: true }),
     ...(options.description !== undefined && { description: options.description }),
   };
-  await context.finish(await client.call("createSnapshot", { params: { vm }, body }, context.signal), `Taking ${name}`);
+  await context.finish(
+    await client.call("createSnapshot", { params: { vm }, body }, context.signal),
+    `Taking ${name}`,
+  );
   const snapshot = await client.call("getSnapshot", { params: { vm, snapshot: name } }, context.signal);
   context.show(snapshot, () => `Took ${name}; the guest stood still for ${snapshot.pauseMs ?? 0} ms.`);
 }
@@ -56,7 +61,11 @@ export async function revertToSnapshot(context: Context, vm: string, snapshot: s
   context.show(ended, () => `${vm} is as it was in ${snapshot}.`);
 }
 
-export async function removeSnapshots(context: Context, vm: string, snapshots: readonly string[]): Promise<void> {
+export async function removeSnapshots(
+  context: Context,
+  vm: string,
+  snapshots: readonly string[],
+): Promise<void> {
   const client = await context.client();
   for (const snapshot of snapshots) {
     const receipt = await client.call("deleteSnapshot", { params: { vm, snapshot } }, context.signal);

@@ -34,7 +34,8 @@ export const getSnapshot = route({
 export const createSnapshot = route({
   method: "POST",
   path: "/v1/vms/:vm/snapshots",
-  summary: "Take a snapshot of a stopped, running or paused VM; with `memory` a revert goes on from this moment",
+  summary:
+    "Take a snapshot of a stopped, running or paused VM; with `memory` a revert goes on from this moment",
   access: "operator",
   tag: "vms",
   params: VmParams,

@@ -64,13 +64,20 @@ export function planClone(
   };
 }
 
-function snapshotOf(parts: ControlParts, { record }: VmEntry, reference: string | undefined): SnapshotEntry | undefined {
+function snapshotOf(
+  parts: ControlParts,
+  { record }: VmEntry,
+  reference: string | undefined,
+): SnapshotEntry | undefined {
   if (reference === undefined) return undefined;
   const found = parts.view.snapshots
     .of(record.id)
     .find((entry) => entry.record.id === reference || entry.record.name === reference);
   if (found?.record.phase === "ready") return found;
-  throw new Fault("snapshot.not_found", `${record.spec.name} has no snapshot called ${reference} that is ready.`);
+  throw new Fault(
+    "snapshot.not_found",
+    `${record.spec.name} has no snapshot called ${reference} that is ready.`,
+  );
 }
 
 function refuseUnlessStill(source: VmEntry, snapshot: SnapshotEntry | undefined): void {
@@ -78,7 +85,10 @@ function refuseUnlessStill(source: VmEntry, snapshot: SnapshotEntry | undefined)
   if (record.isDeleting) throw new Fault("vm.wrong_state", `${record.spec.name} is being deleted.`);
   if (snapshot !== undefined) return;
   if (record.power !== "stopped" || hasProcess(status)) {
-    throw new Fault("vm.wrong_state", `${record.spec.name} is ${record.power}: stop it, or clone one of its snapshots.`);
+    throw new Fault(
+      "vm.wrong_state",
+      `${record.spec.name} is ${record.power}: stop it, or clone one of its snapshots.`,
+    );
   }
 }
 

@@ -43,15 +43,28 @@ async function create(work: Work, signal: AbortSignal): Promise<Revisit> {
   const { parts, entry, vm } = work;
   const { record } = entry;
   const { state } = vm.status.sighting;
-  if (state !== "absent" && state !== "running" && state !== "paused" && state !== "suspended") return settled;
+  if (state !== "absent" && state !== "running" && state !== "paused" && state !== "suspended")
+    return settled;
   try {
     if (state === "suspended") {
-      throw new Fault("vm.wrong_state", `${vm.record.spec.name} is suspended: start or stop it before its snapshot is taken.`);
+      throw new Fault(
+        "vm.wrong_state",
+        `${vm.record.spec.name} is suspended: start or stop it before its snapshot is taken.`,
+      );
     }
     const report = await parts.host.actOnSnapshot("create", record.id, record.generation, signal);
     const { parent, ...facts } = report;
-    const ready: SnapshotRecord = { ...record, phase: "ready", facts, ...(parent !== undefined && { parent }) };
-    await write(work, { then: [putSnapshot(stamped(parts, ready))], event: created(work, report), end: succeeded }, signal);
+    const ready: SnapshotRecord = {
+      ...record,
+      phase: "ready",
+      facts,
+      ...(parent !== undefined && { parent }),
+    };
+    await write(
+      work,
+      { then: [putSnapshot(stamped(parts, ready))], event: created(work, report), end: succeeded },
+      signal,
+    );
     return settled;
   } catch (error) {
     return failed(work, error, removeSnapshot(record), signal);
@@ -64,7 +77,10 @@ async function revert(work: Work, signal: AbortSignal): Promise<Revisit> {
   const back: SnapshotRecord = { ...record, phase: "ready" };
   const { state } = vm.status.sighting;
   if (vm.record.power !== "stopped") {
-    const fault = new Fault("vm.wrong_state", `${vm.record.spec.name} was started before it was reverted: revert it again.`);
+    const fault = new Fault(
+      "vm.wrong_state",
+      `${vm.record.spec.name} was started before it was reverted: revert it again.`,
+    );
     return failed(work, fault, [putSnapshot(stamped(parts, back))], signal);
   }
   if (state !== "absent") return settled;

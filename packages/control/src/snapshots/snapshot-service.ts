@@ -23,7 +23,12 @@ export const maxSnapshotsPerVm = 64;
 /** Requests about a VM's snapshots: each is one transaction of intent and receipt; the reconciler does the rest. */
 export function createSnapshotService(parts: ControlParts): SnapshotService {
   const { view } = parts;
-  const ask = async (context: Context, request: unknown, plan: () => Plan<Operation>, signal: AbortSignal) => {
+  const ask = async (
+    context: Context,
+    request: unknown,
+    plan: () => Plan<Operation>,
+    signal: AbortSignal,
+  ) => {
     authorize(context.actor, "operator");
     const operation = await commitOnce(parts, { context, request }, plan, signal);
     for (const { record } of view.snapshots.of(operation.target.id)) {
@@ -36,7 +41,9 @@ export function createSnapshotService(parts: ControlParts): SnapshotService {
     list: (vm, actor) => {
       authorize(actor, "viewer");
       const { record } = findVm(view, vm);
-      const items = view.snapshots.of(record.id).map((entry) => view.snapshots.json(entry.record.id) ?? "null");
+      const items = view.snapshots
+        .of(record.id)
+        .map((entry) => view.snapshots.json(entry.record.id) ?? "null");
       return { items, revision: view.revision };
     },
     get: (vm, reference, actor) => {
@@ -45,7 +52,12 @@ export function createSnapshotService(parts: ControlParts): SnapshotService {
       return { id: record.id, generation: record.generation, json: view.snapshots.json(record.id) ?? "null" };
     },
     create: (vm, wish, context, signal) =>
-      ask(context, ["snapshot.create", vm, wish], () => planCreation(parts, findVm(view, vm), { wish, context }), signal),
+      ask(
+        context,
+        ["snapshot.create", vm, wish],
+        () => planCreation(parts, findVm(view, vm), { wish, context }),
+        signal,
+      ),
     revert: (vm, reference, context, signal) =>
       ask(
         context,
@@ -65,7 +77,9 @@ export function createSnapshotService(parts: ControlParts): SnapshotService {
 
 /** By id or name. */
 function findSnapshot(view: View, vm: VmEntry, reference: string): SnapshotEntry {
-  const found = view.snapshots.of(vm.record.id).find(({ record }) => record.id === reference || record.name === reference);
+  const found = view.snapshots
+    .of(vm.record.id)
+    .find(({ record }) => record.id === reference || record.name === reference);
   if (found !== undefined) return found;
   throw new Fault("snapshot.not_found", `${vm.record.spec.name} has no snapshot called ${reference}.`);
 }
@@ -74,8 +88,16 @@ function refuseUnlessIdle(view: View, { record }: VmEntry): void {
   if (record.isDeleting) throw new Fault("vm.wrong_state", `${record.spec.name} is being deleted.`);
   const busy = view.snapshots.busyOf(record.id)?.record;
   if (busy === undefined) return;
-  const doing = { creating: "being taken", reverting: "being reverted to", deleting: "being deleted", ready: "ready" };
-  throw new Fault("snapshot.wrong_state", `Snapshot ${busy.name} is ${doing[busy.phase]}: wait until that is done.`);
+  const doing = {
+    creating: "being taken",
+    reverting: "being reverted to",
+    deleting: "being deleted",
+    ready: "ready",
+  };
+  throw new Fault(
+    "snapshot.wrong_state",
+    `Snapshot ${busy.name} is ${doing[busy.phase]}: wait until that is done.`,
+  );
 }
 
 type Creation = { wish: Parameters<SnapshotService["create"]>[1]; context: Context };
@@ -86,14 +108,23 @@ function planCreation(parts: ControlParts, vm: VmEntry, { wish, context }: Creat
   const { record } = vm;
   const others = view.snapshots.of(record.id);
   if (others.some((other) => other.record.name === wish.name)) {
-    throw new Fault("name.taken", `${record.spec.name} has a snapshot called ${wish.name} already: choose another name.`);
+    throw new Fault(
+      "name.taken",
+      `${record.spec.name} has a snapshot called ${wish.name} already: choose another name.`,
+    );
   }
   if (others.length >= maxSnapshotsPerVm) {
-    throw new Fault("snapshot.wrong_state", `${record.spec.name} has ${others.length} snapshots, which is the most: delete some.`);
+    throw new Fault(
+      "snapshot.wrong_state",
+      `${record.spec.name} has ${others.length} snapshots, which is the most: delete some.`,
+    );
   }
   const isUp = record.power === "running" || record.power === "paused";
   if (wish.hasMemory === true && !isUp) {
-    throw new Fault("vm.wrong_state", `${record.spec.name} does not run, so it has no memory to keep: take the snapshot without.`);
+    throw new Fault(
+      "vm.wrong_state",
+      `${record.spec.name} does not run, so it has no memory to keep: take the snapshot without.`,
+    );
   }
   const createdAt = timestamp(parts.clock);
   const snapshot: SnapshotRecord = {

@@ -31,11 +31,15 @@ function layerToClone({ origin, from, disks }: CloneInput): string {
   const layout = from.layout();
   if (origin.snapshot !== undefined) {
     const pin = layout.pins[origin.snapshot];
-    if (pin === undefined) throw new Fault("snapshot.not_found", "The snapshot to clone is gone: clone another one.");
+    if (pin === undefined)
+      throw new Fault("snapshot.not_found", "The snapshot to clone is gone: clone another one.");
     return pin.layer;
   }
   if (from.driver.live() !== undefined || from.driver.sighting().state !== "absent") {
-    throw new Fault("vm.wrong_state", "The VM to clone was started meanwhile: stop it, or clone one of its snapshots.");
+    throw new Fault(
+      "vm.wrong_state",
+      "The VM to clone was started meanwhile: stop it, or clone one of its snapshots.",
+    );
   }
   return origin.kind === "full" ? layout.active : putAway(from, layout, disks);
 }
@@ -58,7 +62,7 @@ function link({ from, to, folder, disks }: CloneInput, layer: string): void {
   const layout = from.layout();
   for (const disk of disks) {
     // Down to what is no layer of ours: an image, or nothing.
-    for (let file: string | undefined = layerFile(layout, layer, disk); file !== undefined; ) {
+    for (let file: string | undefined = layerFile(layout, layer, disk); file !== undefined;) {
       from.files.lend(file, folder);
       const below: string | undefined = from.files.below(file)?.file;
       file = below?.includes("/") === true ? undefined : below;
@@ -73,7 +77,11 @@ function link({ from, to, folder, disks }: CloneInput, layer: string): void {
   to.write(stack(inherited, own, layer, disks));
 }
 
-async function copy({ from, owner, folder, disks }: CloneInput, layer: string, signal: AbortSignal): Promise<void> {
+async function copy(
+  { from, owner, folder, disks }: CloneInput,
+  layer: string,
+  signal: AbortSignal,
+): Promise<void> {
   const layout = from.layout();
   for (const disk of disks) {
     await from.files.copyOut(layerFile(layout, layer, disk), `${folder}/${disk}.qcow2`, owner, signal);

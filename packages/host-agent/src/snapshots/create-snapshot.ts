@@ -22,7 +22,10 @@ export async function createSnapshot(place: Place, input: CreateInput, signal: A
   const layer = newId("layer");
   const live = place.driver.live();
   if (snapshot.hasMemory && live === undefined) {
-    throw new Fault("vm.wrong_state", "The VM does not run, so it has no memory to keep: take the snapshot without.");
+    throw new Fault(
+      "vm.wrong_state",
+      "The VM does not run, so it has no memory to keep: take the snapshot without.",
+    );
   }
   const below = disks.map((disk) => layerFile(before, before.active, disk));
   place.files.create(before, { id: layer, parent: before.active, disks });
@@ -63,12 +66,20 @@ async function takeLive(place: Place, { input, layer, below }: Taking, signal: A
   }
   const taken = await takeLiveSnapshot(
     live,
-    { layer, overlays, ...(snapshot.hasMemory && { memoryFile }), prepareSocket: (path) => place.giveToQemu(path) },
+    {
+      layer,
+      overlays,
+      ...(snapshot.hasMemory && { memoryFile }),
+      prepareSocket: (path) => place.giveToQemu(path),
+    },
     signal,
   );
+  if (snapshot.hasMemory) place.syncMemory(snapshot.id);
   return { ...taken, memoryBytes: place.memoryBytes(snapshot.id) };
 }
 
 /** Disks with a volume of their own in this folder. */
 export const ownDisks = (plan: LaunchPlan, folder: string): string[] =>
-  plan.disks.filter(({ path, isReadOnly }) => !isReadOnly && path.startsWith(`${folder}/`)).map(({ name }) => name);
+  plan.disks
+    .filter(({ path, isReadOnly }) => !isReadOnly && path.startsWith(`${folder}/`))
+    .map(({ name }) => name);

@@ -56,7 +56,11 @@ export function snapshotKeeper({ directories, owner, now }: KeeperInput): Snapsh
           if (pin === undefined) await createSnapshot(place, { snapshot, disks, now }, signal);
           break;
         case "revert":
-          if (pin === undefined) throw new Fault("snapshot.not_found", `The host has nothing of snapshot ${snapshot.name} any more.`);
+          if (pin === undefined)
+            throw new Fault(
+              "snapshot.not_found",
+              `The host has nothing of snapshot ${snapshot.name} any more.`,
+            );
           await revertSnapshot(place, { snapshot: snapshot.id, pin, disks }, signal);
           break;
         case "delete":
@@ -102,7 +106,8 @@ async function deleteSnapshot(place: Place, snapshot: string, signal: AbortSigna
   const layout = place.layout();
   const { [snapshot]: pin, ...pins } = layout.pins;
   const { restore, ...rest } = layout;
-  if (pin !== undefined) place.write({ ...rest, pins, ...(restore !== undefined && restore !== snapshot && { restore }) });
+  if (pin !== undefined)
+    place.write({ ...rest, pins, ...(restore !== undefined && restore !== snapshot && { restore }) });
   place.forgetMemory(snapshot);
   await tidy(place, signal);
 }

@@ -1,4 +1,16 @@
-import { existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { LaunchPlan } from "@serai/hypervisor/launch-plan";
 import type { VmDriver } from "@serai/hypervisor/vm-driver";
@@ -20,6 +32,8 @@ export type Place = {
   write(layout: VolumeLayout): void;
   memoryFile(snapshot: string): string;
   memoryBytes(snapshot: string): number;
+  /** Once this returns, the memory outlives a loss of power. */
+  syncMemory(snapshot: string): void;
   writeMemoryRecord(snapshot: string, record: MemoryRecord): void;
   readMemoryRecord(snapshot: string): MemoryRecord;
   forgetMemory(snapshot: string): void;
@@ -53,7 +67,15 @@ export function openPlace({ vm, directories, owner, driver }: PlaceInput): Place
     write: (layout) => writeLayout(record, layout),
     memoryFile,
     memoryBytes: (snapshot) => (existsSync(memoryFile(snapshot)) ? lstatSync(memoryFile(snapshot)).size : 0),
-    writeMemoryRecord: (snapshot, memory) => writeFileSync(recordFile(snapshot), JSON.stringify(memory), { mode: 0o600, flush: true }),
+    syncMemory: (snapshot) => {
+      for (const path of [memoryFile(snapshot), folder]) {
+        const fd = openSync(path, "r");
+        fsyncSync(fd);
+        closeSync(fd);
+      }
+    },
+    writeMemoryRecord: (snapshot, memory) =>
+      writeFileSync(recordFile(snapshot), JSON.stringify(memory), { mode: 0o600, flush: true }),
     readMemoryRecord: (snapshot) => JSON.parse(readFileSync(recordFile(snapshot), "utf8")) as MemoryRecord,
     forgetMemory: (snapshot) => {
       for (const file of [recordFile(snapshot), memoryFile(snapshot)]) rmSync(file, { force: true });

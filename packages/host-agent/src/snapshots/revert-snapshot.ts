@@ -16,7 +16,10 @@ export async function revertSnapshot(
   }
   const [had, has] = [pin.disks.toSorted().join(", "), disks.toSorted().join(", ")];
   if (had !== has) {
-    throw new Fault("vm.wrong_state", `The snapshot has the disks ${had || "none"} and the VM has ${has || "none"}: change the VM's first.`);
+    throw new Fault(
+      "vm.wrong_state",
+      `The snapshot has the disks ${had || "none"} and the VM has ${has || "none"}: change the VM's first.`,
+    );
   }
   // Memory that belongs to the disks as they are now must be gone before they change.
   await place.driver.discardSuspend(signal);

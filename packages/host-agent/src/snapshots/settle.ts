@@ -20,7 +20,11 @@ export async function settle(place: Place, signal: AbortSignal): Promise<void> {
       throw new Fault("vm.wrong_state", "The VM's process does not answer yet; try again in a moment.");
     }
     const live = driver.live();
-    place.write(live === undefined ? layout : await settleLive({ place, layout, wasRunning: pending.wasRunning }, signal));
+    place.write(
+      live === undefined
+        ? layout
+        : await settleLive({ place, layout, wasRunning: pending.wasRunning }, signal),
+    );
   }
   const known = place.layout();
   for (const snapshot of place.memories()) if (!(snapshot in known.pins)) place.forgetMemory(snapshot);
@@ -29,7 +33,10 @@ export async function settle(place: Place, signal: AbortSignal): Promise<void> {
 
 type Unsettled = { place: Place; layout: VolumeLayout; wasRunning: boolean };
 
-async function settleLive({ place, layout, wasRunning }: Unsettled, signal: AbortSignal): Promise<VolumeLayout> {
+async function settleLive(
+  { place, layout, wasRunning }: Unsettled,
+  signal: AbortSignal,
+): Promise<VolumeLayout> {
   const live = place.driver.live();
   if (live === undefined) return layout;
   const { session, agent } = live;

@@ -58,7 +58,11 @@ async function merge(place: Place, { layout, step, disk }: Merging, signal: Abor
   if (isFrozen) files.thaw([into]);
   try {
     if (live !== undefined && lineOf(layout, layout.active).includes(step.layer)) {
-      await mergeLiveLayer(live, { job: `merge-${step.into}-${disk}`.slice(0, 60), into, layer, base: base?.file }, signal);
+      await mergeLiveLayer(
+        live,
+        { job: `merge-${step.into}-${disk}`.slice(0, 60), into, layer, base: base?.file },
+        signal,
+      );
     } else {
       await files.pullUp(into, base, signal);
     }

@@ -1,3 +1,4 @@
+import { poll } from "@serai/kit/deadline";
 import { isFault } from "@serai/kit/fault";
 import { checkQemuSafety } from "@serai/model/qemu-safety";
 import { freezeGuest, thawGuest } from "@serai/qmp/agent-calls";
@@ -143,6 +144,7 @@ async function saveThenStack(
   await overlays.stack(signal);
   await live.session.execute("migrate-continue", { state: "pre-switchover" }, {}, signal);
   await outcome;
+  await untilFinalized(live, signal);
   await live.continue(signal);
   // Only a run brings QEMU back from the end of a migration, so one that was paused runs for a moment.
   if (!wasRunning) await live.pause(signal);
@@ -156,6 +158,18 @@ function untilMigration({ session }: LiveVm, isReached: (status: string) => bool
     resolve();
   });
   return promise;
+}
+
+/** QEMU says that a migration has completed a moment before it lets the guest go on. */
+async function untilFinalized({ session }: LiveVm, signal: AbortSignal): Promise<void> {
+  await poll(
+    { ms: 10_000, everyMs: 2, code: "qmp.timeout", message: "QEMU did not finish saving the memory." },
+    signal,
+    async (inner) => {
+      const { status } = await session.execute("query-status", {}, {}, inner);
+      return status === "finish-migrate" ? undefined : true;
+    },
+  );
 }
 
 /** False where QEMU or the kernel cannot. */

@@ -84,20 +84,7 @@ export function layerFiles(folder: string, owner: Owner | undefined): LayerFiles
       const { backing, backingFormat } = readQcow2(path(file));
       return backing === undefined ? undefined : { file: backing, format: backingFormat ?? "qcow2" };
     },
-    async pullUp(file, base, signal) {
-      const target = base === undefined ? ["-b", ""] : ["-F", base.format, "-b", base.file];
-      const result = await runTool(
-        ["qemu-img", "rebase", "-q", "-f", "qcow2", "-t", "writeback", ...target, path(file)],
-        { deadlineMs: pullDeadlineMs, ...(owner !== undefined && { isUnprivileged: true, user: owner }) },
-        signal,
-      );
-      if (result.exitCode !== 0) {
-        throw new Fault(
-          "volume.locked",
-          `A disk layer could not be merged: ${result.stderr.trim() || "no reason given"}.`,
-        );
-      }
-    },
+    pullUp: (file, base, signal) => pullUp(path(file), { base, owner }, signal),
     lend(file, other) {
       try {
         linkSync(path(file), join(other, file));
@@ -106,30 +93,55 @@ export function layerFiles(folder: string, owner: Owner | undefined): LayerFiles
       }
     },
     isBlank: (file) => lstatSync(path(file)).size <= blankOverlayBytes(readQcow2(path(file)).sizeBytes),
-    async copyOut(file, target, to, signal) {
-      const part = path(`${file}.copy`);
-      rmSync(part, { force: true });
-      try {
-        const result = await runTool(
-          ["qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", "-o", qcow2Options, path(file), part],
-          { deadlineMs: pullDeadlineMs, ...(owner !== undefined && { isUnprivileged: true, user: owner }) },
-          signal,
-        );
-        if (result.exitCode !== 0) {
-          throw new Fault("pool.full", `A disk could not be copied: ${result.stderr.trim() || "no reason given"}.`);
-        }
-        setAccess(part, owner, to, 0o600);
-        renameSync(part, target);
-      } finally {
-        rmSync(part, { force: true });
-      }
-    },
+    copyOut: (file, target, to, signal) =>
+      copyOut({ source: path(file), part: path(`${file}.copy`), target, owner, to }, signal),
     sweep(layout) {
       const orphans = existsSync(folder) ? readdirSync(folder).filter((file) => isOrphan(layout, file)) : [];
       for (const file of orphans) rmSync(path(file), { force: true });
       return orphans;
     },
   };
+}
+
+type Pull = { base: { file: string; format: "qcow2" | "raw" } | undefined; owner: Owner | undefined };
+
+async function pullUp(path: string, { base, owner }: Pull, signal: AbortSignal): Promise<void> {
+  const target = base === undefined ? ["-b", ""] : ["-F", base.format, "-b", base.file];
+  const result = await runTool(
+    ["qemu-img", "rebase", "-q", "-f", "qcow2", "-t", "writeback", ...target, path],
+    { deadlineMs: pullDeadlineMs, ...(owner !== undefined && { isUnprivileged: true, user: owner }) },
+    signal,
+  );
+  if (result.exitCode === 0) return;
+  const reason = result.stderr.trim() || "no reason given";
+  throw new Fault("volume.locked", `A disk layer could not be merged: ${reason}.`);
+}
+
+type CopyOut = {
+  source: string;
+  part: string;
+  target: string;
+  owner: Owner | undefined;
+  to: Owner | undefined;
+};
+
+async function copyOut({ source, part, target, owner, to }: CopyOut, signal: AbortSignal): Promise<void> {
+  rmSync(part, { force: true });
+  try {
+    const result = await runTool(
+      ["qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", "-o", qcow2Options, source, part],
+      { deadlineMs: pullDeadlineMs, ...(owner !== undefined && { isUnprivileged: true, user: owner }) },
+      signal,
+    );
+    if (result.exitCode !== 0) {
+      const reason = result.stderr.trim() || "no reason given";
+      throw new Fault("pool.full", `A disk could not be copied: ${reason}.`);
+    }
+    setAccess(part, owner, to, 0o600);
+    renameSync(part, target);
+  } finally {
+    rmSync(part, { force: true });
+  }
 }
 
 function setAccess(path: string, owner: Owner | undefined, to: Owner | undefined, mode: number): void {
