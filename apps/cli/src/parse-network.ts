@@ -9,7 +9,9 @@ const malformed = (message: string): Fault => new Fault("request.malformed", mes
 export function parseNetworkForward(text: string): NonNullable<NetworkSpec["forwards"]>[number] {
   const match = /^(?:(tcp|udp):)?(?:([0-9.]{7,15}):)?(\d+):([0-9.]{7,15}):(\d+)$/.exec(text);
   if (match === null)
-    throw malformed(`A port forward is written [tcp|udp:][HOSTADDRESS:]HOSTPORT:ADDRESS:PORT, not "${text}".`);
+    throw malformed(
+      `A port forward is written [tcp|udp:][HOSTADDRESS:]HOSTPORT:ADDRESS:PORT, not "${text}".`,
+    );
   const [, protocol, hostAddress, hostPort = "", address = "", port = ""] = match;
   return {
     protocol: protocol === "udp" ? "udp" : "tcp",
@@ -56,7 +58,8 @@ function peerOf(who: string): NonNullable<SecurityRule["peer"]> {
 
 /** The opposite of {@link parseRule}. */
 export function ruleText({ direction, protocol, ports, peer = "any" }: SecurityRule): string {
-  const range = ports === undefined ? "" : `:${ports.first}${ports.last === undefined ? "" : `-${ports.last}`}`;
+  const range =
+    ports === undefined ? "" : `:${ports.first}${ports.last === undefined ? "" : `-${ports.last}`}`;
   const who = peer === "any" ? "" : `@${"group" in peer ? `group:${peer.group}` : peer.cidr}`;
   return `${direction}:${protocol}${range}${who}`;
 }

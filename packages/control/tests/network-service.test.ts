@@ -25,7 +25,11 @@ async function makeVm(world: ControlWorld, name: string, network: string, nic: o
 type Nic = { network: string; mac: string; address4?: string; groups?: string[] };
 const nicOf = (world: ControlWorld, vm: string): Nic => (world.vm(vm)["nics"] as Nic[])[0] ?? assert.fail();
 const network = (world: ControlWorld, name: string) =>
-  JSON.parse(world.services.networks.get(name, admin).json) as { state: string; vms: string[]; fault?: { code: string } };
+  JSON.parse(world.services.networks.get(name, admin).json) as {
+    state: string;
+    vms: string[];
+    fault?: { code: string };
+  };
 
 async function remove(world: ControlWorld, vm: string): Promise<void> {
   await world.ended(await world.services.vms.delete(vm, { force: true }, context, signal));
@@ -40,7 +44,10 @@ test("a network is made on the host, shown, and removed from it", async () => {
   await world.ended(await world.services.networks.delete("lan", context, signal));
 
   assert.deepEqual(world.host.holdings().networks, []);
-  assert.throws(() => network(world, "lan"), (error) => isFault(error, "network.not_found"));
+  assert.throws(
+    () => network(world, "lan"),
+    (error) => isFault(error, "network.not_found"),
+  );
 });
 
 test("what the host refuses ends the request and is shown at the network", async () => {
@@ -51,7 +58,10 @@ test("what the host refuses ends the request and is shown at the network", async
   const ended = await world.ended(operation);
 
   assert.deepEqual([ended.phase, ended.fault?.code], ["failed", "network.unsupported"]);
-  assert.deepEqual([network(world, "lan").state, network(world, "lan").fault?.code], ["failed", "network.unsupported"]);
+  assert.deepEqual(
+    [network(world, "lan").state, network(world, "lan").fault?.code],
+    ["failed", "network.unsupported"],
+  );
 });
 
 test("a VM has its address from its creation on, keeps it, and gives it back when it is deleted", async () => {
@@ -65,7 +75,12 @@ test("a VM has its address from its creation on, keeps it, and gives it back whe
   assert.deepEqual(world.vm("a")["addresses"], [made[0]]);
   await refused(makeVm(world, "f", "lan"), "network.addresses_exhausted");
 
-  await world.services.vms.change("a", { cpus: 2, nics: [{ name: "nic0", network: "lan" }] }, context, signal);
+  await world.services.vms.change(
+    "a",
+    { cpus: 2, nics: [{ name: "nic0", network: "lan" }] },
+    context,
+    signal,
+  );
   assert.equal(nicOf(world, "a").address4, made[0]);
   await remove(world, "c");
   assert.equal((await makeVm(world, "f", "lan")).address4, made[2]);
@@ -134,7 +149,11 @@ test("a host port leads to one place", async () => {
   await world.services.networks.change("lan", { forwards }, context, signal);
 
   await refused(
-    world.services.networks.create({ name: "more", ipv4: { subnet: "10.8.0.0/24" }, forwards: [{ ...forwards[0]!, address: "10.8.0.9" }] }, context, signal),
+    world.services.networks.create(
+      { name: "more", ipv4: { subnet: "10.8.0.0/24" }, forwards: [{ ...forwards[0]!, address: "10.8.0.9" }] },
+      context,
+      signal,
+    ),
     "network.spec_invalid",
   );
   await refused(

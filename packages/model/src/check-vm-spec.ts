@@ -71,11 +71,19 @@ function checkNic(nic: CompleteNic, world: SpecWorld): void {
         `${nic.name} is on a network of its own: forward ports at the network, by the NIC's address.`,
       );
     }
-  } else if (nic.groups !== undefined || nic.bandwidth !== undefined || (nic.address4 ?? nic.address6) !== undefined) {
-    throw specFault(field, `${nic.name} is on the network user, which has no groups, addresses or limits: choose another network.`);
+  } else if (
+    nic.groups !== undefined ||
+    nic.bandwidth !== undefined ||
+    (nic.address4 ?? nic.address6) !== undefined
+  ) {
+    throw specFault(
+      field,
+      `${nic.name} is on the network user, which has no groups, addresses or limits: choose another network.`,
+    );
   }
   for (const group of nic.groups ?? []) {
-    if (!world.hasGroup(group)) throw specFault(`${field}.groups`, `There is no security group ${group}: create it first.`);
+    if (!world.hasGroup(group))
+      throw specFault(`${field}.groups`, `There is no security group ${group}: create it first.`);
   }
 }
 

@@ -151,7 +151,11 @@ export type NetworkStatus = {
 };
 
 /** A network as clients see it. `vms`: the names of those that have a NIC on it. */
-export function networkView(record: NetworkRecord, status: NetworkStatus | undefined, vms: readonly string[]) {
+export function networkView(
+  record: NetworkRecord,
+  status: NetworkStatus | undefined,
+  vms: readonly string[],
+) {
   const isCurrent = status?.generation === record.generation;
   const made = status?.fault === undefined ? "ready" : "failed";
   return {

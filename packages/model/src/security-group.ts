@@ -70,7 +70,14 @@ export type SecurityGroupRecord = {
 };
 
 /** A security group as clients see it. */
-export const securityGroupView = ({ id, project, spec, generation, createdAt, updatedAt }: SecurityGroupRecord) => ({
+export const securityGroupView = ({
+  id,
+  project,
+  spec,
+  generation,
+  createdAt,
+  updatedAt,
+}: SecurityGroupRecord) => ({
   id,
   project,
   name: spec.name,

@@ -19,7 +19,8 @@ export type NetworkOptions = {
 
 export async function listNetworks(context: Context): Promise<void> {
   const networks: NetworkView[] = [];
-  for await (const network of listAll(await context.client(), "listNetworks", {}, context.signal)) networks.push(network);
+  for await (const network of listAll(await context.client(), "listNetworks", {}, context.signal))
+    networks.push(network);
   context.show(networks, () =>
     networks.length === 0
       ? "There are no networks but `user`, which each VM has for itself; serai network create makes one."
@@ -51,10 +52,17 @@ export async function showNetwork(context: Context, reference: string): Promise<
       ["Kind", network.kind],
       ["State", network.state],
       ["Fault", network.fault && plain(network.fault.message)],
-      ["IPv4", network.ipv4 && `${network.ipv4.subnet}, gateway ${network.ipv4.gateway}, leases ${network.ipv4.rangeFirst} to ${network.ipv4.rangeLast}`],
+      [
+        "IPv4",
+        network.ipv4 &&
+          `${network.ipv4.subnet}, gateway ${network.ipv4.gateway}, leases ${network.ipv4.rangeFirst} to ${network.ipv4.rangeLast}`,
+      ],
       ["IPv6", network.ipv6 && `${network.ipv6.prefix}, gateway ${network.ipv6.gateway}`],
       ["Domain", network.domain],
-      ["Host's interface", network.hostNic && `${network.hostNic}${network.vlan === undefined ? "" : `, VLAN ${network.vlan}`}`],
+      [
+        "Host's interface",
+        network.hostNic && `${network.hostNic}${network.vlan === undefined ? "" : `, VLAN ${network.vlan}`}`,
+      ],
       ...network.forwards.map(
         ({ protocol, hostAddress, hostPort, address, port }) =>
           ["Forward", `${protocol} ${hostAddress ?? "127.0.0.1"}:${hostPort}→${address}:${port}`] as const,
@@ -67,15 +75,29 @@ export async function showNetwork(context: Context, reference: string): Promise<
 
 export async function createNetwork(context: Context, name: string, options: NetworkOptions): Promise<void> {
   const client = await context.client();
-  const body: NetworkSpec = { name, ...(options.kind !== undefined && { kind: options.kind as never }), ...changeFrom(options) };
-  const ended = await context.finish(await client.call("createNetwork", { body }, context.signal), `Creating ${name}`);
+  const body: NetworkSpec = {
+    name,
+    ...(options.kind !== undefined && { kind: options.kind as never }),
+    ...changeFrom(options),
+  };
+  const ended = await context.finish(
+    await client.call("createNetwork", { body }, context.signal),
+    `Creating ${name}`,
+  );
   context.show(ended, () => `Created network ${name} (${ended.target.id}).`);
 }
 
-export async function setNetwork(context: Context, reference: string, options: NetworkOptions): Promise<void> {
+export async function setNetwork(
+  context: Context,
+  reference: string,
+  options: NetworkOptions,
+): Promise<void> {
   const client = await context.client();
   const input = { params: { network: reference }, body: changeFrom(options) };
-  const ended = await context.finish(await client.call("changeNetwork", input, context.signal), `Changing ${reference}`);
+  const ended = await context.finish(
+    await client.call("changeNetwork", input, context.signal),
+    `Changing ${reference}`,
+  );
   context.show(ended, () => `Changed network ${ended.target.name ?? reference}.`);
 }
 

@@ -8,7 +8,8 @@ type RuleOptions = { rule?: string[]; description?: string };
 
 export async function listGroups(context: Context): Promise<void> {
   const groups: SecurityGroupView[] = [];
-  for await (const group of listAll(await context.client(), "listSecurityGroups", {}, context.signal)) groups.push(group);
+  for await (const group of listAll(await context.client(), "listSecurityGroups", {}, context.signal))
+    groups.push(group);
   context.show(groups, () =>
     groups.length === 0
       ? "There are no security groups yet; serai group create NAME --rule in:tcp:22 makes one."
@@ -26,7 +27,10 @@ export async function createGroup(context: Context, name: string, options: RuleO
     ...(options.description !== undefined && { description: options.description }),
     rules: (options.rule ?? []).map(parseRule),
   };
-  const ended = await context.finish(await client.call("createSecurityGroup", { body }, context.signal), `Creating ${name}`);
+  const ended = await context.finish(
+    await client.call("createSecurityGroup", { body }, context.signal),
+    `Creating ${name}`,
+  );
   context.show(ended, () => `Created security group ${name}.`);
 }
 
@@ -38,7 +42,10 @@ export async function setGroup(context: Context, group: string, options: RuleOpt
   };
   const receipt = await client.call("changeSecurityGroup", { params: { group }, body }, context.signal);
   const ended = await context.finish(receipt, `Changing ${group}`);
-  context.show(ended, () => `Changed security group ${ended.target.name ?? group}; running VMs follow within a second.`);
+  context.show(
+    ended,
+    () => `Changed security group ${ended.target.name ?? group}; running VMs follow within a second.`,
+  );
 }
 
 export async function removeGroups(context: Context, references: readonly string[]): Promise<void> {

@@ -3,7 +3,9 @@ import { implement, type Implementation } from "../implement.ts";
 import { accepted, okObject, okPage } from "../reply.ts";
 
 export const networkHandlers: Implementation[] = [
-  implement(routes.listNetworks, ({ query, actor }, { services }) => okPage(services.networks.list(query, actor))),
+  implement(routes.listNetworks, ({ query, actor }, { services }) =>
+    okPage(services.networks.list(query, actor)),
+  ),
 
   implement(routes.getNetwork, ({ params, actor }, { services }) =>
     okObject(services.networks.get(params.network, actor)),

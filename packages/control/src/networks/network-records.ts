@@ -7,4 +7,8 @@ export const putNetwork = (record: NetworkRecord): Write => ({
   value: JSON.stringify(record),
 });
 
-export const networkTarget = ({ id, spec }: NetworkRecord): Target => ({ kind: "network", id, name: spec.name });
+export const networkTarget = ({ id, spec }: NetworkRecord): Target => ({
+  kind: "network",
+  id,
+  name: spec.name,
+});

@@ -31,7 +31,12 @@ const maxNetworks = 1000;
 /** Networks: declared here; the controller makes them on the host, and ends the receipts. */
 export function createNetworkService(parts: ControlParts): NetworkService {
   const { view } = parts;
-  const ask = async (context: Context, request: unknown, plan: () => Plan<Operation>, signal: AbortSignal) => {
+  const ask = async (
+    context: Context,
+    request: unknown,
+    plan: () => Plan<Operation>,
+    signal: AbortSignal,
+  ) => {
     authorize(context.actor, "operator");
     const operation = await commitOnce(parts, { context, request }, plan, signal);
     parts.nudge("network", operation.target.id);
@@ -59,7 +64,11 @@ export function createNetworkService(parts: ControlParts): NetworkService {
       ask(
         context,
         ["network.change", reference, change],
-        () => planChange(parts, expected(findNetwork(view, reference), context), { change, actor: context.actor }),
+        () =>
+          planChange(parts, expected(findNetwork(view, reference), context), {
+            change,
+            actor: context.actor,
+          }),
         signal,
       ),
     delete: (reference, context, signal) =>
@@ -90,7 +99,10 @@ export function planNetworkCreation(
 ): Plan<Operation> {
   const { view } = parts;
   if (spec.name === userNetwork || spec.kind === "user") {
-    throw networkFault("name", "The network user is always there: each VM has its own. Choose another name and kind.");
+    throw networkFault(
+      "name",
+      "The network user is always there: each VM has its own. Choose another name and kind.",
+    );
   }
   if (view.networks.idOf(spec.name) !== undefined) {
     throw new Fault("name.taken", `There is already a network called ${spec.name}: choose another name.`);
@@ -126,7 +138,12 @@ export function planNetworkCreation(
     result: operation,
     txn: {
       when: [absent(nameKey)],
-      then: [{ put: nameKey, value: record.id }, putNetwork(record), putOperation(operation), putEvent(parts, event)],
+      then: [
+        { put: nameKey, value: record.id },
+        putNetwork(record),
+        putOperation(operation),
+        putEvent(parts, event),
+      ],
     },
   };
 }
@@ -145,7 +162,10 @@ function withSubnet(view: View, spec: NetworkSpec): NetworkSpec {
 function refuseWithoutDriver(parts: ControlParts): void {
   const feature = parts.hostFacts.known()?.features.find(({ name }) => name === "networks");
   if (feature === undefined || feature.isAvailable) return;
-  throw new Fault("network.unsupported", `This host can make no networks: ${feature.note}. NICs can use the network user.`);
+  throw new Fault(
+    "network.unsupported",
+    `This host can make no networks: ${feature.note}. NICs can use the network user.`,
+  );
 }
 
 function planChange(
@@ -177,31 +197,54 @@ function planChange(
 }
 
 /** Guests keep their addresses for as long as they live. */
-function refuseRenumbering(view: View, { id, spec: before }: NetworkRecord, after: CompleteNetworkSpec): void {
+function refuseRenumbering(
+  view: View,
+  { id, spec: before }: NetworkRecord,
+  after: CompleteNetworkSpec,
+): void {
   const users = view.networks.usersOf(id);
   const isSame =
     before.ipv4?.subnet === after.ipv4?.subnet &&
     before.ipv4?.gateway === after.ipv4?.gateway &&
     before.ipv6?.prefix === after.ipv6?.prefix;
-  if (users.length > 0 && !isSame) throw inUse(before.name, users.map(({ spec }) => spec.name), "its addresses change");
+  if (users.length > 0 && !isSame)
+    throw inUse(
+      before.name,
+      users.map(({ spec }) => spec.name),
+      "its addresses change",
+    );
   for (const lease of after.leases) {
     for (const vm of users) {
       const nic = vm.spec.nics.find(
-        (one) => one.network === id && one.mac !== lease.mac && one.address4 !== undefined && one.address4 === lease.address4,
+        (one) =>
+          one.network === id &&
+          one.mac !== lease.mac &&
+          one.address4 !== undefined &&
+          one.address4 === lease.address4,
       );
-      if (nic !== undefined) throw networkFault("leases", `${nic.address4} belongs to ${vm.spec.name}: choose another address.`);
+      if (nic !== undefined)
+        throw networkFault("leases", `${nic.address4} belongs to ${vm.spec.name}: choose another address.`);
     }
   }
 }
 
-function planDeletion(parts: ControlParts, { record, revision }: NetworkEntry, actor: Actor): Plan<Operation> {
+function planDeletion(
+  parts: ControlParts,
+  { record, revision }: NetworkEntry,
+  actor: Actor,
+): Plan<Operation> {
   const { view } = parts;
   if (record.isDeleting) {
     const open = view.operations.openOn(record.id).find(({ verb }) => verb === "network.delete");
     if (open !== undefined) return { result: open };
   }
   const users = view.networks.usersOf(record.id);
-  if (users.length > 0) throw inUse(record.spec.name, users.map(({ spec }) => spec.name), "it is deleted");
+  if (users.length > 0)
+    throw inUse(
+      record.spec.name,
+      users.map(({ spec }) => spec.name),
+      "it is deleted",
+    );
   const next: NetworkRecord = {
     ...record,
     isDeleting: true,
@@ -213,9 +256,18 @@ function planDeletion(parts: ControlParts, { record, revision }: NetworkEntry, a
 
 type Receipt = { verb: string; revision: number; actor: Actor; event?: ReturnType<typeof putEvent> };
 
-function receipt(parts: ControlParts, record: NetworkRecord, { verb, revision, actor, event }: Receipt): Plan<Operation> {
+function receipt(
+  parts: ControlParts,
+  record: NetworkRecord,
+  { verb, revision, actor, event }: Receipt,
+): Plan<Operation> {
   const { generation } = record;
-  const operation = newOperation(parts, { verb, target: networkTarget(record), generation, actor: actor.name });
+  const operation = newOperation(parts, {
+    verb,
+    target: networkTarget(record),
+    generation,
+    actor: actor.name,
+  });
   return {
     result: operation,
     txn: {
@@ -226,9 +278,13 @@ function receipt(parts: ControlParts, record: NetworkRecord, { verb, revision, a
 }
 
 export const inUse = (name: string, users: readonly string[], until: string): Fault =>
-  new Fault("network.in_use", `${name} is used by ${users.slice(0, 5).join(", ")}: disconnect or delete those VMs before ${until}.`, {
-    details: { vms: users.slice(0, 100) },
-  });
+  new Fault(
+    "network.in_use",
+    `${name} is used by ${users.slice(0, 5).join(", ")}: disconnect or delete those VMs before ${until}.`,
+    {
+      details: { vms: users.slice(0, 100) },
+    },
+  );
 
 /** What a network must get along with; `except` is the one that is looked at. */
 function networkWorld(view: View, except?: string): NetworkWorld {

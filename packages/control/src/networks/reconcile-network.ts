@@ -1,6 +1,12 @@
 import { timestamp } from "@serai/kit/clock";
 import { Fault, faultToJson, isFault, type FaultJson } from "@serai/kit/fault";
-import { networkKey, networkNameKey, networkStatusKey, type NetworkRecord, type NetworkStatus } from "@serai/model/network";
+import {
+  networkKey,
+  networkNameKey,
+  networkStatusKey,
+  type NetworkRecord,
+  type NetworkStatus,
+} from "@serai/model/network";
 import type { Compare, Write } from "@serai/store/store";
 import { endOperation, putEvent, unchanged, type ControlParts } from "../parts.ts";
 import { finalFault } from "../power/is-final-fault.ts";
@@ -26,7 +32,8 @@ export function reconcileNetwork(parts: ControlParts): Reconcile {
 
 async function ensure(parts: ControlParts, entry: NetworkEntry, signal: AbortSignal): Promise<Revisit> {
   const { id, generation, isBuiltin, spec } = entry.record;
-  const isIdle = isBuiltin === true && spec.forwards.length === 0 && parts.view.networks.usersOf(id).length === 0;
+  const isIdle =
+    isBuiltin === true && spec.forwards.length === 0 && parts.view.networks.usersOf(id).length === 0;
   try {
     if (!isIdle) {
       await parts.host.ensureNetwork(id, generation, signal);
@@ -76,7 +83,9 @@ async function note(
   }
   if (fault !== undefined && !isSame) {
     const message = `Network ${record.spec.name} could not be made: ${fault.message}`;
-    then.push(putEvent(parts, { type: "network.failed", severity: "error", target: networkTarget(record), message }));
+    then.push(
+      putEvent(parts, { type: "network.failed", severity: "error", target: networkTarget(record), message }),
+    );
   }
   await write(parts, { when, then }, signal);
 }
@@ -86,7 +95,8 @@ async function remove(parts: ControlParts, entry: NetworkEntry, signal: AbortSig
   const { id, project, spec } = record;
   // A VM may have joined it while its deletion was on the way to the store; from here on none can.
   const users = parts.view.networks.usersOf(id).map((vm) => vm.spec.name);
-  if (users.length > 0) return takeBack(parts, entry, { fault: faultToJson(inUse(spec.name, users, "it is deleted")) }, signal);
+  if (users.length > 0)
+    return takeBack(parts, entry, { fault: faultToJson(inUse(spec.name, users, "it is deleted")) }, signal);
   try {
     await parts.host.removeNetwork(id, record.generation, signal);
   } catch (error) {

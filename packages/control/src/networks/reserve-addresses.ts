@@ -27,7 +27,8 @@ export function reserveAddresses(
   const nics = spec.nics.map((nic) => {
     if (nic.network === userNetwork) return nic;
     const entry = view.networks.get(nic.network);
-    if (entry === undefined || entry.record.isDeleting) throw networkNotFound(view.networks.nameOf(nic.network));
+    if (entry === undefined || entry.record.isDeleting)
+      throw networkNotFound(view.networks.nameOf(nic.network));
     when.push(unchanged(networkKey(nic.network), entry.revision));
     const taken = takenOn(entry, { view, vm, held, wanted });
     const old = before?.nics.find((other) => other.name === nic.name);
@@ -44,7 +45,8 @@ export function reserveAddresses(
 }
 
 /** What goes with a VM that goes. */
-export const addressKeysOf = (spec: CompleteVmSpec | undefined): string[] => (spec?.nics ?? []).flatMap(keysOfNic);
+export const addressKeysOf = (spec: CompleteVmSpec | undefined): string[] =>
+  (spec?.nics ?? []).flatMap(keysOfNic);
 
 const keysOfNic = ({ network, address4, address6 }: CompleteNic): string[] =>
   [address4, address6].flatMap((address) =>
@@ -81,7 +83,10 @@ function chooseAddresses({ record }: NetworkEntry, { nic, old, taken }: Choice):
   const address6 = asked.address6 ?? chosen.address6;
   for (const address of [address4, address6]) {
     if (address !== undefined && taken.has(address)) {
-      throw specFault(field, `${address} belongs to another NIC of ${record.spec.name}: choose another address or MAC address.`);
+      throw specFault(
+        field,
+        `${address} belongs to another NIC of ${record.spec.name}: choose another address or MAC address.`,
+      );
     }
   }
   return { ...(address4 !== undefined && { address4 }), ...(address6 !== undefined && { address6 }) };

@@ -29,22 +29,33 @@ const maxGroups = 1000;
 /** Security groups: a change is done once it is stored; the controllers of the networks carry it to the hosts. */
 export function createSecurityGroupService(parts: ControlParts): SecurityGroupService {
   const { view } = parts;
-  const ask = async (context: Context, request: unknown, plan: () => Plan<Operation>, signal: AbortSignal) => {
+  const ask = async (
+    context: Context,
+    request: unknown,
+    plan: () => Plan<Operation>,
+    signal: AbortSignal,
+  ) => {
     authorize(context.actor, "operator");
     const operation = await commitOnce(parts, { context, request }, plan, signal);
-    for (const id of view.networks.ids()) if (view.networks.usersOf(id).length > 0) parts.nudge("network", id);
+    for (const id of view.networks.ids())
+      if (view.networks.usersOf(id).length > 0) parts.nudge("network", id);
     return operation;
   };
   return {
     list: (page, actor) => {
       authorize(actor, "viewer");
-      const jsonOf = (name: string) => view.securityGroups.json(view.securityGroups.idOf(name) ?? "") ?? "null";
+      const jsonOf = (name: string) =>
+        view.securityGroups.json(view.securityGroups.idOf(name) ?? "") ?? "null";
       return { ...pageByName(view.securityGroups.names(), page, jsonOf), revision: view.revision };
     },
     get: (reference, actor) => {
       authorize(actor, "viewer");
       const { record } = findSecurityGroup(view, reference);
-      return { id: record.id, generation: record.generation, json: view.securityGroups.json(record.id) ?? "null" };
+      return {
+        id: record.id,
+        generation: record.generation,
+        json: view.securityGroups.json(record.id) ?? "null",
+      };
     },
     create: (spec, context, signal) =>
       ask(context, ["security_group.create", spec], () => planCreation(parts, spec, context), signal),
@@ -68,17 +79,28 @@ export function createSecurityGroupService(parts: ControlParts): SecurityGroupSe
 function expected(entry: SecurityGroupEntry, { expectedGeneration }: Context): SecurityGroupEntry {
   const { generation, spec } = entry.record;
   if (expectedGeneration === undefined || expectedGeneration === generation) return entry;
-  throw new Fault("request.precondition_failed", `${spec.name} has changed since: it is at generation ${generation}. Look again.`, {
-    details: { generation },
-  });
+  throw new Fault(
+    "request.precondition_failed",
+    `${spec.name} has changed since: it is at generation ${generation}. Look again.`,
+    {
+      details: { generation },
+    },
+  );
 }
 
-const targetOf = ({ id, spec }: SecurityGroupRecord): Target => ({ kind: "security_group", id, name: spec.name });
+const targetOf = ({ id, spec }: SecurityGroupRecord): Target => ({
+  kind: "security_group",
+  id,
+  name: spec.name,
+});
 
 function planCreation(parts: ControlParts, spec: SecurityGroupSpec, { actor }: Context): Plan<Operation> {
   const { view } = parts;
   if (view.securityGroups.idOf(spec.name) !== undefined) {
-    throw new Fault("name.taken", `There is already a security group called ${spec.name}: choose another name.`);
+    throw new Fault(
+      "name.taken",
+      `There is already a security group called ${spec.name}: choose another name.`,
+    );
   }
   if (view.securityGroups.names().length >= maxGroups) {
     throw new Fault("host.no_capacity", `There are ${maxGroups} security groups already: delete some first.`);
@@ -104,7 +126,11 @@ function planCreation(parts: ControlParts, spec: SecurityGroupSpec, { actor }: C
 
 type Change = { change: SecurityGroupChange; context: Context };
 
-function planChange(parts: ControlParts, { record, revision }: SecurityGroupEntry, { change, context }: Change): Plan<Operation> {
+function planChange(
+  parts: ControlParts,
+  { record, revision }: SecurityGroupEntry,
+  { change, context }: Change,
+): Plan<Operation> {
   const spec = { ...record.spec, ...change };
   checkRules(parts.view, spec);
   const next = { ...record, spec, generation: record.generation + 1, updatedAt: timestamp(parts.clock) };
@@ -116,11 +142,18 @@ function planChange(parts: ControlParts, { record, revision }: SecurityGroupEntr
   });
 }
 
-function planDeletion(parts: ControlParts, { record, revision }: SecurityGroupEntry, { actor }: Context): Plan<Operation> {
+function planDeletion(
+  parts: ControlParts,
+  { record, revision }: SecurityGroupEntry,
+  { actor }: Context,
+): Plan<Operation> {
   const { name } = record.spec;
   const users = usersOf(parts.view, name);
   if (users.length > 0) {
-    throw new Fault("security_group.in_use", `${name} is used by ${users.slice(0, 5).join(", ")}: take it away from them first.`);
+    throw new Fault(
+      "security_group.in_use",
+      `${name} is used by ${users.slice(0, 5).join(", ")}: take it away from them first.`,
+    );
   }
   return finished(parts, record, {
     verb: "delete",
@@ -137,7 +170,12 @@ function usersOf(view: View, name: string): string[] {
   const byRule = [...view.securityGroups.entries()].filter(
     ({ record }) => record.spec.name !== name && namedBy(record.spec).includes(name),
   );
-  return [...new Set([...byNic.map(({ spec }) => spec.name), ...byRule.map(({ record }) => `group ${record.spec.name}`)])];
+  return [
+    ...new Set([
+      ...byNic.map(({ spec }) => spec.name),
+      ...byRule.map(({ record }) => `group ${record.spec.name}`),
+    ]),
+  ];
 }
 
 const namedBy = ({ rules }: SecurityGroupSpec): string[] =>
@@ -159,7 +197,11 @@ const put = (record: SecurityGroupRecord): Write => ({
 const past = { create: "created", change: "changed", delete: "deleted" } as const;
 type Finish = { verb: keyof typeof past; actor: string; when: Compare[]; then: Write[] };
 
-function finished(parts: ControlParts, record: SecurityGroupRecord, { verb, actor, when, then }: Finish): Plan<Operation> {
+function finished(
+  parts: ControlParts,
+  record: SecurityGroupRecord,
+  { verb, actor, when, then }: Finish,
+): Plan<Operation> {
   const target = targetOf(record);
   const operation = newOperation(parts, {
     verb: `security_group.${verb}`,

@@ -200,7 +200,9 @@ class InMemoryHost implements FakeHost {
 
   async ensureNetwork(network: string, generation: number): Promise<void> {
     this.#reach();
-    if (this.#options.network?.(network)?.generation !== generation) throw stale();
+    const record = this.#options.network?.(network);
+    if (record === undefined) throw new Fault("network.not_found", `There is no network ${network}.`);
+    if (record.generation !== generation) throw stale();
     this.#count("ensureNetwork");
     this.#networks.add(network);
   }

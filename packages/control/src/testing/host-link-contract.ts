@@ -38,6 +38,11 @@ export function hostLinkContract(name: string, open: () => Promise<HostUnderTest
     await refused(link.act("launch", vm, 1, signal), "vm.not_found");
   });
 
+  check("a network that is not in the store is neither made nor removed", async ({ link }, signal) => {
+    await refused(link.ensureNetwork("net-c0ntract0000", 1, signal), "network.not_found");
+    await link.applyNetworkRules("net-c0ntract0000", signal);
+  });
+
   check("an old generation is refused, and nothing happens", async (host, signal) => {
     await host.intend(vm, wish(host, { power: "running", generation: 2 }));
 

@@ -43,7 +43,10 @@ export function openHostNetworks(options: Options, signal: AbortSignal): HostNet
   return new OpenNetworks(options, opening);
 }
 
-async function openDriver({ directory, logger }: Options, signal: AbortSignal): Promise<NetworkDriver | undefined> {
+async function openDriver(
+  { directory, logger }: Options,
+  signal: AbortSignal,
+): Promise<NetworkDriver | undefined> {
   try {
     const { openNetworkDriver } = await import("@serai/network/namespace/open-network-driver");
     return await openNetworkDriver({ stateDirectory: join(directory, "networks"), logger }, signal);
@@ -71,13 +74,15 @@ class OpenNetworks implements HostNetworks {
 
   async ensure(network: string, generation: number, signal: AbortSignal): Promise<void> {
     const record = this.#current(network, generation);
-    if (record.isDeleting) throw new Fault("network.not_found", `Network ${record.spec.name} is being deleted.`);
+    if (record.isDeleting)
+      throw new Fault("network.not_found", `Network ${record.spec.name} is being deleted.`);
     await (await this.#driver()).ensure(wishOf(record), signal);
   }
 
   async remove(network: string, generation: number, signal: AbortSignal): Promise<void> {
     const record = this.#current(network, generation);
-    if (!record.isDeleting) throw new Fault("network.in_use", `Network ${record.spec.name} is not to be removed.`);
+    if (!record.isDeleting)
+      throw new Fault("network.in_use", `Network ${record.spec.name} is not to be removed.`);
     this.#applied.delete(network);
     await (await this.#opening)?.remove(network, signal);
   }
@@ -98,7 +103,8 @@ class OpenNetworks implements HostNetworks {
     const driver = await this.#driver();
     const taps: OpenTap[] = [];
     try {
-      for (const nic of nics) taps.push({ nic: nic.name, ...(await this.#plug(driver, { vm, nic }, signal)) });
+      for (const nic of nics)
+        taps.push({ nic: nic.name, ...(await this.#plug(driver, { vm, nic }, signal)) });
       return taps;
     } catch (error) {
       for (const tap of taps) tap.close();
@@ -126,7 +132,14 @@ class OpenNetworks implements HostNetworks {
     const driver = await this.#opening;
     for (const nic of vm.spec.nics) {
       if (nic.network === userNetwork || driver === undefined) continue;
-      if (driver.list().some(({ nics }) => nics.some((known) => known.vm === vm.id && known.nic === nic.name && known.isLive))) continue;
+      if (
+        driver
+          .list()
+          .some(({ nics }) =>
+            nics.some((known) => known.vm === vm.id && known.nic === nic.name && known.isLive),
+          )
+      )
+        continue;
       await this.#make(driver, nic.network, signal);
       (await this.#plug(driver, { vm, nic }, signal)).close();
     }
@@ -135,7 +148,8 @@ class OpenNetworks implements HostNetworks {
   async forget(vm: string, signal: AbortSignal): Promise<void> {
     const driver = await this.#opening;
     for (const { id: network, nics } of driver?.list() ?? []) {
-      for (const known of nics) if (known.vm === vm) await driver?.unplug({ network, vm, nic: known.nic }, signal);
+      for (const known of nics)
+        if (known.vm === vm) await driver?.unplug({ network, vm, nic: known.nic }, signal);
     }
   }
 
@@ -159,7 +173,8 @@ class OpenNetworks implements HostNetworks {
 
   async #make(driver: NetworkDriver, network: string, signal: AbortSignal): Promise<void> {
     const record = this.#intents.network(network);
-    if (record === undefined || record.isDeleting) throw new Fault("network.not_found", `There is no network ${network}.`);
+    if (record === undefined || record.isDeleting)
+      throw new Fault("network.not_found", `There is no network ${network}.`);
     await driver.ensure(wishOf(record), signal);
     await this.#apply(driver, network, this.#tableOf(network), signal);
   }
@@ -183,15 +198,22 @@ class OpenNetworks implements HostNetworks {
 
   #current(network: string, generation: number): NetworkRecord {
     const record = this.#intents.network(network);
-    if (record === undefined) throw new Fault("network.not_found", `There is no network ${network} in the store.`);
+    if (record === undefined)
+      throw new Fault("network.not_found", `There is no network ${network} in the store.`);
     if (record.generation === generation) return record;
-    throw new Fault("vm.stale_generation", `The store has network ${network} at generation ${record.generation}; read it again.`);
+    throw new Fault(
+      "vm.stale_generation",
+      `The store has network ${network} at generation ${record.generation}; read it again.`,
+    );
   }
 
   async #driver(): Promise<NetworkDriver> {
     const driver = await this.#opening;
     if (driver !== undefined) return driver;
-    throw new Fault("network.unsupported", "Networks need root: run Serai as a service, or give NICs the network user.");
+    throw new Fault(
+      "network.unsupported",
+      "Networks need root: run Serai as a service, or give NICs the network user.",
+    );
   }
 }
 
@@ -204,7 +226,8 @@ async function limitAnew(
 ): Promise<void> {
   for (const { network, vm, nic, bandwidth = {} } of nics) {
     const old = before?.find((other) => other.vm === vm && other.nic === nic)?.bandwidth ?? {};
-    if (!isDeepStrictEqual(old, bandwidth)) await driver.setBandwidth({ network, vm, nic }, bandwidth, signal);
+    if (!isDeepStrictEqual(old, bandwidth))
+      await driver.setBandwidth({ network, vm, nic }, bandwidth, signal);
   }
 }
 
