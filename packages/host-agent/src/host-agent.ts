@@ -135,7 +135,7 @@ class OpenHost implements HostAgent {
     return describeHost({ hostId, seraiVersion, isPrivileged, startedAt: this.#startedAt, qemu, accelerator, jail, groups, networks, pool: this.#pool, poolPath: this.#directories.volumes }, signal);
   }
 
-  async look(vm: string, signal: AbortSignal): Promise<VmSighting> {
+  async look(vm: string, _signal: AbortSignal): Promise<VmSighting> {
     assertId(vm);
     const driver = this.#drivers.get(vm);
     if (driver !== undefined) return (await driver).sighting();

@@ -7,7 +7,7 @@ import { userNetwork } from "@serai/model/network";
 import type { NicEnds } from "./argv/nics.ts";
 import { qemuArgv } from "./argv/qemu-argv.ts";
 import { launcherArgv, type LaunchUser } from "./jail/launcher-argv.ts";
-import { passtUser, startUserNetworks, type UserNetworks } from "./jail/passt.ts";
+import { openUserNetworks, passtUser, type UserNetworks } from "./jail/passt.ts";
 import { qemuSandbox } from "./jail/qemu-sandbox.ts";
 import type { LaunchPlan } from "./launch-plan.ts";
 import type { LiveVm } from "./live-vm.ts";
@@ -55,7 +55,7 @@ export async function startLiveVm(
   config.cgroup?.prepare?.(record.plan);
   giveTicket(directory.ticket(record.token));
   using taps = await openTaps(live, config, signal);
-  using networks = await openUserNetworks(live, config);
+  using networks = await userNetworksOf(live, config);
   const process = await spawnQemu({
     argv: launchArgv(live, config, { taps: taps.open, networks }),
     descriptors: [...(networks?.ends ?? []), ...taps.open.map(({ fd }) => fd)],
@@ -67,6 +67,7 @@ export async function startLiveVm(
   });
   live.process = process;
   onProcess(process);
+  networks?.start();
   if (!record.isJailed) live.save({ process: process.identity });
   const gone = new AbortController();
   void process.ended.then(() => gone.abort(new Error("QEMU ended")));
@@ -129,13 +130,13 @@ async function openTaps(
 }
 
 /** Undefined where QEMU must be its guest's network itself, or the guest has none. */
-async function openUserNetworks(
+async function userNetworksOf(
   { record }: LiveVm,
   { jail, uid, gid, cgroup }: VmDriverConfig,
 ): Promise<UserNetworks | undefined> {
   const nics = record.plan.spec.nics.filter(({ network }) => network === userNetwork);
   if (jail?.passt === undefined || nics.length === 0) return undefined;
-  return startUserNetworks({
+  return openUserNetworks({
     passt: jail.passt,
     jail,
     nics,

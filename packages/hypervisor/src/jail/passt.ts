@@ -80,36 +80,40 @@ export type PasstInput = {
 export type UserNetworks = Disposable & {
   /** QEMU's end of each NIC's connection. */
   readonly ends: readonly number[];
+  /** Starts the passts; best while QEMU is starting. What a guest sends before then waits for them. */
+  start(): void;
   /** Rejects if one of them ends; what happens after the disposal tells nobody. */
   readonly failed: Promise<never>;
 };
 
-/** Starts a passt for each NIC. Rejects when a forwarded port is taken. */
-export async function startUserNetworks(input: PasstInput): Promise<UserNetworks> {
+/** Makes the connections for a passt per NIC. Rejects when a forwarded port is taken. */
+export async function openUserNetworks(input: PasstInput): Promise<UserNetworks> {
   const { nics } = input;
   for (const { forwards } of nics) await Promise.all(forwards.map(checkPort));
-  const ends: number[] = [];
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => {}); // for whoever waits
+  const pairs: { nic: CompleteNic; ends: [number, number] }[] = [];
+  const close = () => pairs.splice(0).forEach(({ ends }) => ends.forEach((fd) => closeSync(fd)));
   try {
-    for (const nic of nics) {
-      const [mine, theirs] = socketPair();
-      ends.push(mine);
-      try {
-        const child = spawnPasst(input, nic, theirs);
+    for (const nic of nics) pairs.push({ nic, ends: socketPair() });
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return {
+    ends: pairs.map(({ ends: [qemu] }) => qemu),
+    failed,
+    start() {
+      for (const { nic, ends } of pairs) {
+        const child = spawnPasst(input, nic, ends[1]);
         const tell = () =>
           reject(new Fault("vm.start_failed", `The network of ${nic.name} did not start: passt ended.`));
         child.once("error", tell).once("exit", tell);
         child.unref();
-      } finally {
-        closeSync(theirs);
       }
-    }
-  } catch (error) {
-    ends.forEach((fd) => closeSync(fd));
-    throw error;
-  }
-  return { ends, failed, [Symbol.dispose]: () => ends.splice(0).forEach((fd) => closeSync(fd)) };
+    },
+    [Symbol.dispose]: close,
+  };
 }
 
 function spawnPasst(
