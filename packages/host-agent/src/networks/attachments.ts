@@ -1,4 +1,4 @@
-import { userNetwork, type NicAttachment } from "@serai/model/network";
+import type { NicAttachment } from "@serai/model/network";
 import type { VmRecord } from "@serai/model/vm";
 import type { CompleteNic } from "@serai/model/vm-spec";
 
@@ -21,6 +21,3 @@ export function attachmentOf({ id, spec }: VmRecord, nic: CompleteNic): NicAttac
 
 export const attachmentsOf = (vm: VmRecord, network: string): NicAttachment[] =>
   vm.spec.nics.filter((nic) => nic.network === network).map((nic) => attachmentOf(vm, nic));
-
-export const hasNetworks = ({ spec }: VmRecord): boolean =>
-  spec.nics.some(({ network }) => network !== userNetwork);
