@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { fileEnding, type DiskExportFormat } from "@serai/model/image-format";
 import type { CompleteVmSpec } from "@serai/model/vm-spec";
-import { exportDisk, type DiskAtRest } from "./export-disk.ts";
+import type { DiskAtRest } from "./export-disk.ts";
 import { openToolJail, type ToolJail } from "./tool-jail.ts";
 
 /** What goes out: bytes, and how many. Closing the stream, read or not, removes what was made for it. */
@@ -62,6 +62,8 @@ export function openExports(directory: string): Exports {
   return {
     disk: (disk, { name, format }, signal) =>
       inFolder(async (folder, jail) => {
+        // Exports are rare: what makes them is loaded for the first one.
+        const { exportDisk } = await import("./export-disk.ts");
         const path = join(folder, `${name}.${fileEnding(format)}`);
         await exportDisk(disk, { folder, path, format }, jail, signal);
         return {
@@ -72,7 +74,10 @@ export function openExports(directory: string): Exports {
 
     appliance: (vm, signal) =>
       inFolder(async (folder, jail) => {
-        const { packAppliance } = await import("./ova/pack-appliance.ts");
+        const [{ exportDisk }, { packAppliance }] = await Promise.all([
+          import("./export-disk.ts"),
+          import("./ova/pack-appliance.ts"),
+        ]);
         const files = new Map<string, { path: string; virtualSizeBytes: number }>();
         for (const [name, disk] of vm.disks) {
           const path = join(folder, `${vm.spec.name}-${name}.vmdk`);

@@ -6,7 +6,6 @@ import type { ImageGuest, ImageKind } from "@serai/model/image";
 import type { Appliance } from "@serai/model/appliance";
 import type { ImportFormat } from "@serai/model/image-format";
 import { copyHashed, hashFile } from "./copy-hashed.ts";
-import { takeDisk } from "./take-disk.ts";
 import { openToolJail, type ToolJail } from "./tool-jail.ts";
 
 /** What the library knows of an image it holds: `<directory>/<id>/image.json`. */
@@ -179,6 +178,7 @@ async function takeSpooled({ id, aside, spooled, jail }: Taking, signal: AbortSi
   // The spool's owner could change the file after it was checked: check and keep a copy of our own.
   const { sha256 } = await copyHashed(spooled.path, path, 0, signal);
   checkAnnounced(sha256, spooled);
+  const { takeDisk } = await import("./take-disk.ts");
   const { file, ...facts } = await takeDisk(
     { path, format: spooled.format, folder: aside, name: "content" },
     jail,
