@@ -35,6 +35,7 @@ const pages: readonly (readonly [path: () => string, heading: string])[] = [
   [() => `/vms/${vm}?tab=operations`, "web-1"],
   [() => `/vms/${vm}?tab=settings`, "web-1"],
   [() => "/images", "Images"],
+  [() => "/networks", "Networks"],
   [() => "/operations", "Operations"],
   [() => "/events", "Events"],
   [() => "/host", "node-a"],

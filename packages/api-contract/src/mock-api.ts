@@ -1,8 +1,10 @@
 import { Fault, isFault } from "@serai/kit/fault";
+import type { NetworkSpec } from "@serai/model/network";
 import type { VmChange, VmSpec } from "@serai/model/vm-spec";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import { hostExample } from "./examples.ts";
+import { findMockNetwork, mockCreateNetwork, mockDeleteNetwork, mockNetworks } from "./mock-networks.ts";
 import { createMockState, fillMockState, type MockState } from "./mock-state.ts";
 import { findMock, mockChange, mockCreate, mockDelete, mockPower, note, succeed } from "./mock-vms.ts";
 import { problemContentType, problemFrom } from "./problem.ts";
@@ -211,6 +213,14 @@ const answers: { readonly [N in RouteName]?: Answer } = {
     status: 200,
     value: { items: [{ name: "debian-12", title: "Debian 12", url: "https://cloud.debian.org/" }] },
   }),
+  listNetworks: (state, { query }) => page(state, mockNetworks(state), query),
+  getNetwork: (state, { params }) => ({ status: 200, value: findMockNetwork(state, params["network"] ?? "") }),
+  createNetwork: (state, { body }) => ({ status: 202, value: mockCreateNetwork(state, body as NetworkSpec) }),
+  deleteNetwork: (state, { params }) => ({
+    status: 202,
+    value: mockDeleteNetwork(state, findMockNetwork(state, params["network"] ?? "")),
+  }),
+  listSecurityGroups: (state, { query }) => page(state, [], query),
   listOperations: (state, { query }) => page(state, ofTarget(state.objects.operation, query), query),
   getOperation: (state, { params }) => ({ status: 200, value: operationOf(state, params) }),
   cancelOperation(state, { params }) {

@@ -1,7 +1,7 @@
 import type { SeraiEvent } from "@serai/model/event";
 import { isEnded, type Operation, type Target } from "@serai/model/operation";
 import { eventExample, imageExample, vmExample } from "./examples.ts";
-import type { ImageView, VmView } from "./schemas.ts";
+import type { ImageView, NetworkView, VmView } from "./schemas.ts";
 import type { WatchFrame, WatchKind } from "./watch-frame.ts";
 
 type Objects = { vm: VmView; image: ImageView; operation: Operation; event: SeraiEvent };
@@ -11,6 +11,8 @@ export type Step = (operation: Operation) => void;
 /** The world behind the mock API: objects, their revisions, and what is going on. */
 export type MockState = {
   readonly objects: { readonly [K in WatchKind]: Map<string, Objects[K]> };
+  /** Nothing tells of their changes. */
+  readonly networks: Map<string, NetworkView>;
   readonly frames: WatchFrame[];
   revision(): number;
   now(): string;
@@ -45,6 +47,7 @@ export function createMockState(now: () => string): MockState {
 
   const state: MockState = {
     objects,
+    networks: new Map(),
     frames,
     revision: () => revision,
     now,

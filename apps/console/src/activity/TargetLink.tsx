@@ -14,6 +14,7 @@ export function TargetLink({ target }: { target: Target }) {
     );
   }
   if (target.kind === "image") return <Link to="/images">{name}</Link>;
+  if (target.kind === "network") return <Link to="/networks">{name}</Link>;
   if (target.kind === "host") return <Link to="/host">{name}</Link>;
   return <span>{name}</span>;
 }

@@ -3,6 +3,7 @@ import { BellIcon } from "@patternfly/react-icons/dist/esm/icons/bell-icon";
 import { InfoCircleIcon } from "@patternfly/react-icons/dist/esm/icons/info-circle-icon";
 import { KeyIcon } from "@patternfly/react-icons/dist/esm/icons/key-icon";
 import { LayerGroupIcon } from "@patternfly/react-icons/dist/esm/icons/layer-group-icon";
+import { NetworkIcon } from "@patternfly/react-icons/dist/esm/icons/network-icon";
 import { ServerIcon } from "@patternfly/react-icons/dist/esm/icons/server-icon";
 import { TasksIcon } from "@patternfly/react-icons/dist/esm/icons/tasks-icon";
 import { VirtualMachineIcon } from "@patternfly/react-icons/dist/esm/icons/virtual-machine-icon";
@@ -36,6 +37,7 @@ export function Sidebar({ me }: { me: Me | undefined }) {
       isAlarm: true,
     },
     { to: "/images", text: "Images", icon: LayerGroupIcon },
+    { to: "/networks", text: "Networks", icon: NetworkIcon },
     { to: "/operations", text: "Operations", icon: TasksIcon, count: pending, countLabel: "under way" },
     { to: "/events", text: "Events", icon: BellIcon },
     { to: "/host", text: "Host", icon: ServerIcon },

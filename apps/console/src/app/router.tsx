@@ -65,6 +65,12 @@ const images = createRoute({
   component: lazyRouteComponent(() => import("../image/ImagesPage.tsx"), "ImagesPage"),
 });
 
+const networks = createRoute({
+  getParentRoute: () => shell,
+  path: "/networks",
+  component: lazyRouteComponent(() => import("../network/NetworksPage.tsx"), "NetworksPage"),
+});
+
 const operations = createRoute({
   getParentRoute: () => shell,
   path: "/operations",
@@ -99,7 +105,7 @@ export function createAppRouter() {
   return createRouter({
     routeTree: root.addChildren([
       login,
-      shell.addChildren([home, vms, vm, createVm, images, operations, events, host, tokens, about]),
+      shell.addChildren([home, vms, vm, createVm, images, networks, operations, events, host, tokens, about]),
     ]),
     defaultPreload: "intent",
     defaultErrorComponent: PageCrash,
