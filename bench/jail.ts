@@ -27,7 +27,12 @@ const { jail, note } = await findJail(patience());
 if (jail === undefined) throw new Error(`there is no jail to measure: ${note}`);
 
 const isRoot = process.getuid?.() === 0;
-const cgroups = openCgroups("serai-bench");
+const found = openCgroups("serai-bench");
+/** Those that limit, as the host agent has them. */
+const limiting = found.isSupported
+  ? { memory: found.folders.memory ?? "", pids: found.folders.pids ?? "" }
+  : {};
+const cgroups = found.isSupported ? { ...found, folders: limiting } : found;
 const name = `jail-${process.pid}`;
 /** All that a host has: namespaces, and as root a user and resource groups for each VM. */
 const full: Partial<VmDriverConfig> = {

@@ -16,10 +16,13 @@ export type VmGroups = {
 };
 
 export function openVmGroups(): VmGroups {
-  const cgroups = openCgroups();
-  if (!cgroups.isSupported) {
-    return { of: () => undefined, remove: async () => {}, missing: cgroups.reason };
+  const found = openCgroups();
+  if (!found.isSupported) {
+    return { of: () => undefined, remove: async () => {}, missing: found.reason };
   }
+  // In a group of its own for CPU, without a weight, all VMs together would get what one other process gets.
+  const { memory, pids } = found.folders;
+  const cgroups = { ...found, folders: { ...(memory && { memory }), ...(pids && { pids }) } };
   const lacks = (["memory", "pids"] as const).filter(
     (controller) => cgroups.folders[controller] === undefined,
   );
