@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { isFault } from "@serai/kit/fault";
+import { completeNetworkSpec } from "@serai/model/complete-network-spec";
 import type { IntentSource } from "./intent-source.ts";
 import { assertId, trustedIntents } from "./trusted-intents.ts";
 
@@ -64,4 +65,34 @@ for (const [what, record] of planted) {
 test("a key that is not an id is no id", () => {
   assert.deepEqual([...reading(valid).vmIds()], [id]);
   assert.throws(() => assertId("../../etc"), (error) => isFault(error, "request.malformed"));
+});
+
+const network = {
+  id: "net-000000000001",
+  isDeleting: false,
+  generation: 1,
+  spec: completeNetworkSpec({ name: "lan", kind: "bridged", hostNic: "eth1", ipv6: { prefix: "fd12::/64" } }),
+};
+
+test("a valid network is read as it is", () => {
+  assert.deepEqual(reading(network).network(network.id), network);
+});
+
+const plantedNetworks: [string, unknown][] = [
+  ["a command in the interface", { ...network, spec: { ...network.spec, hostNic: "eth1; reboot" } }],
+  ["lines in the domain", { ...network, spec: { ...network.spec, domain: "x\nconf-file=/etc/shadow" } }],
+  ["an option in its name", { ...network, spec: { ...network.spec, name: "--help" } }],
+  ["no list of forwards", { ...network, spec: { ...network.spec, forwards: undefined } }],
+  ["another network's id", { ...network, id: "net-000000000002" }],
+  ["an unknown field", { ...network, spec: { ...network.spec, script: "/tmp/x" } }],
+];
+for (const [what, record] of plantedNetworks) {
+  test(`a network with ${what} is refused`, () => {
+    assert.throws(() => reading(record).network(network.id), (error) => isFault(error, "vm.spec_invalid"));
+  });
+}
+
+test("a security group with a rule of its own language is refused", () => {
+  const spec = { name: "web", rules: [{ direction: "in", protocol: "tcp } accept", ports: { first: 22 } }] };
+  assert.throws(() => reading({ spec }).securityGroups(), (error) => isFault(error, "vm.spec_invalid"));
 });

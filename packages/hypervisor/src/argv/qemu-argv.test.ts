@@ -273,6 +273,34 @@ test("forwards listen on the loopback only, and a NIC has no boot ROM", () => {
   assert.deepEqual([nic?.["driver"], nic?.["mac"], nic?.["romfile"]], ["e1000e", "52:54:00:00:00:01", ""]);
 });
 
+test("each NIC gets the descriptor of its own network, and a tap tells its frame size", () => {
+  const nic = { model: "virtio", mac: "52:54:00:00:00:01", forwards: [] } as const;
+  const nics = ["lan0", "user0", "lan1"].map((name) => ({
+    ...nic,
+    name,
+    network: name.startsWith("user") ? "user" : "net-0123456789ab",
+    forwards: [],
+  }));
+  const taps = new Map([
+    ["lan0", { fd: 4, mtu: 1450 }],
+    ["lan1", { fd: 5, mtu: 1500 }],
+  ]);
+
+  const all = argv(plan({ nics }), { nicEnds: { descriptors: [3], taps } });
+
+  const ends = values(all, "-netdev") as { type: string; fd?: string; addr?: { str: string } }[];
+  assert.deepEqual(
+    ends.map(({ type, fd, addr }) => [type, fd ?? addr?.str]),
+    [
+      ["tap", "4"],
+      ["stream", "3"],
+      ["tap", "5"],
+    ],
+  );
+  const sizes = devices(all).flatMap((device) => ("host_mtu" in device ? [device["host_mtu"]] : []));
+  assert.deepEqual(sizes, [1450, 1500]);
+});
+
 test("a direct kernel's values stand alone, commas and options in them included", () => {
   const cmdline = "console=ttyS0,115200 -S -drive file=/etc/shadow";
   const all = argv(plan({}, { kernel: { path: "/i/vm,linux", initrdPath: "/i/initrd", cmdline } }));
