@@ -9,7 +9,12 @@ export const leanFlags = [
   "--disable-warning=ExperimentalWarning",
   "--max-semi-space-size=1",
   "--optimize-for-size",
+  // The middle compiler of Node 26.10 gets some hot loops wrong: a counter shared with a closure was lost.
+  "--no-maglev",
 ] as const;
+
+/** The host's own work is small and rare; without the optimizing compiler it takes 5 MiB less. */
+const hostFlags = [...leanFlags, "--no-opt"] as const;
 
 const marks = ["NODE_COMPILE_CACHE", "MALLOC_ARENA_MAX"] as const;
 
@@ -26,10 +31,10 @@ export function leanEnvironment(
  * somebody started us, we end up the same.
  */
 export function becomeLean(script: string): void {
-  const isLean = leanFlags.every((flag) => process.execArgv.includes(flag));
+  const isLean = hostFlags.every((flag) => process.execArgv.includes(flag));
   if (!isLean && process.execve !== undefined) {
     const env = { ...process.env, ...leanEnvironment("host", undefined) };
-    process.execve(process.execPath, [process.argv0, ...leanFlags, script, ...process.argv.slice(2)], env);
+    process.execve(process.execPath, [process.argv0, ...hostFlags, script, ...process.argv.slice(2)], env);
   }
   // Meant for this process, not for what it starts.
   for (const mark of marks) delete process.env[mark];
