@@ -251,6 +251,19 @@ test(
   },
 );
 
+test("another daemon on this machine comes and goes without a trace", { skip }, async () => {
+  await using second = await startDaemon();
+  const { client } = second;
+  const body = { name: "lan", ipv4: { subnet } };
+  await succeeded(client, client.call("createNetwork", { body }, signal));
+
+  await succeeded(client, client.call("deleteNetwork", { params: { network: "lan" } }, signal));
+
+  assert.equal(await reaches("a", "b", 9000), true);
+  const tables = execFileSync("nft", ["list", "tables"], { encoding: "utf8" });
+  assert.match(tables, /^table inet serai$/m, "what keeps guests from the host");
+});
+
 test("a suspended guest comes back to its network", { skip }, async () => {
   await power("suspendVm", "c");
   await power("startVm", "c");

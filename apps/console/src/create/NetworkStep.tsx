@@ -1,6 +1,9 @@
 import { Button, Checkbox } from "@patternfly/react-core";
 import { PlusIcon } from "@patternfly/react-icons/dist/esm/icons/plus-icon";
 import { TrashIcon } from "@patternfly/react-icons/dist/esm/icons/trash-icon";
+import { userNetwork } from "@serai/model/network";
+import { useQuery } from "@tanstack/react-query";
+import { useServices } from "../app/services.ts";
 import { SelectField, TextField } from "../parts/Field.tsx";
 import type { ForwardRow } from "./create-form.ts";
 import type { StepProps } from "./step-props.ts";
@@ -8,16 +11,35 @@ import type { StepProps } from "./step-props.ts";
 export function NetworkStep({ form, faults, set }: StepProps) {
   const change = (index: number, part: Partial<ForwardRow>) =>
     set({ forwards: form.forwards.map((row, at) => (at === index ? { ...row, ...part } : row)) });
+  const { client } = useServices();
+  const { data } = useQuery({
+    queryKey: ["networks"],
+    queryFn: ({ signal }) => client.call("listNetworks", {}, signal),
+  });
+  const networks = data?.items ?? [];
   return (
     <>
       <Checkbox
         id="nic"
         label="Network card"
-        description="User-mode NAT: the guest reaches the network; the host reaches the guest through forwarded ports."
+        description="On a network that VMs share, or on user-mode NAT of its own."
         isChecked={form.hasNic}
         onChange={(_, hasNic) => set({ hasNic })}
       />
-      {form.hasNic && (
+      {form.hasNic && networks.length > 0 && (
+        <SelectField
+          id="network"
+          label="Network"
+          value={form.network}
+          options={[
+            [userNetwork, "user: NAT of its own"],
+            ...networks.map(({ name, kind }) => [name, `${name}: ${kind}`] as const),
+          ]}
+          error={faults["nics.0.network"]}
+          onChange={(network) => set({ network, forwards: [] })}
+        />
+      )}
+      {form.hasNic && form.network === userNetwork && (
         <div className="forwards">
           <h3>Forwarded ports</h3>
           {form.forwards.length === 0 && (

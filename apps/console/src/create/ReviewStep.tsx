@@ -1,3 +1,4 @@
+import { userNetwork } from "@serai/model/network";
 import { Checkbox } from "@patternfly/react-core";
 import { MiB } from "@serai/model/vm-spec";
 import { Facts } from "../parts/Facts.tsx";
@@ -26,7 +27,12 @@ export function ReviewStep({ form, image, set }: StepProps) {
               : `${form.diskGib} GiB`,
           ],
           ["Firmware", image?.kind === "kernel" ? "direct kernel boot" : form.firmware.toUpperCase()],
-          ["Network", form.hasNic ? ["user-mode NAT", ...forwards].join(", ") : "none"],
+          [
+            "Network",
+            form.hasNic
+              ? [form.network === userNetwork ? "user-mode NAT" : form.network, ...forwards].join(", ")
+              : "none",
+          ],
           ["Display", form.display === "vga" ? "VGA" : "none"],
         ]}
       />

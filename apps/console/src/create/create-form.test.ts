@@ -66,3 +66,11 @@ test("every wrong field is named, on its step", () => {
     [0, 1, 2],
   );
 });
+
+test("a VM on a network that others are on forwards no ports itself", () => {
+  const forwards = [{ protocol: "tcp", hostPort: "2222", guestPort: "22" }];
+
+  const { nics } = specFrom({ ...blankForm, name: "web", network: "lan", forwards }, undefined);
+
+  assert.deepEqual(nics, [{ name: "net0", network: "lan" }]);
+});

@@ -1,5 +1,6 @@
 import type { ImageView } from "@serai/api-contract/schemas";
-import { GiB, MiB, VmSpecSchema, type VmSpec } from "@serai/model/vm-spec";
+import { userNetwork } from "@serai/model/network";
+import { GiB, MiB, VmSpecSchema, type PortForward, type VmSpec } from "@serai/model/vm-spec";
 import { schemaFaults } from "../api/schema-faults.ts";
 
 export type ForwardRow = { protocol: string; hostPort: string; guestPort: string };
@@ -14,6 +15,8 @@ export type CreateForm = {
   diskGib: string;
   firmware: string;
   hasNic: boolean;
+  /** A network's name, or `user`. */
+  network: string;
   forwards: readonly ForwardRow[];
   display: string;
   isStarted: boolean;
@@ -28,6 +31,7 @@ export const blankForm: CreateForm = {
   diskGib: "",
   firmware: "bios",
   hasNic: true,
+  network: userNetwork,
   forwards: [],
   display: "vga",
   isStarted: true,
@@ -67,9 +71,18 @@ export function specFrom(form: CreateForm, image: ImageView | undefined): VmSpec
     cpus: Number(form.cpus || Number.NaN),
     memoryBytes: Number(form.memoryMib || Number.NaN) * MiB,
     ...bootFrom(form, image),
-    nics: form.hasNic ? [{ name: "net0", ...(forwards.length > 0 && { forwards }) }] : [],
+    nics: form.hasNic ? [nicFrom(form, forwards)] : [],
     display: form.display === "none" ? "none" : "vga",
   };
+}
+
+/** Ports are forwarded by the VM's own network, or by the network that it is on: never both. */
+function nicFrom(
+  { network }: CreateForm,
+  forwards: readonly PortForward[],
+): NonNullable<VmSpec["nics"]>[number] {
+  if (network !== userNetwork) return { name: "net0", network };
+  return { name: "net0", ...(forwards.length > 0 && { forwards: [...forwards] }) };
 }
 
 function bootFrom(form: CreateForm, image: ImageView | undefined): Partial<VmSpec> {
