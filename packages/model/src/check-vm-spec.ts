@@ -68,7 +68,7 @@ function checkNic(nic: CompleteNic, world: SpecWorld): void {
     if (nic.forwards.length > 0) {
       throw specFault(
         `${field}.forwards`,
-        `${nic.name} is on a network of its own: forward ports at the network, by the NIC's address.`,
+        `${nic.name} is on a network that VMs share: forward ports at the network, to the NIC's address.`,
       );
     }
   } else if (
