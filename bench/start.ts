@@ -55,8 +55,11 @@ for (let round = 0; round < rounds; round++) {
   bare.call.push(qemu.startMs);
   bare.hello.push((await untilReady(join(bareDirectory, "serial.log"), ready)) - qemu.startedAtMs);
   bare.stop.push(await stopBare(qemu));
-  const show = (set: typeof times) => `${set.call.at(-1)?.toFixed(0)} / ${set.hello.at(-1)?.toFixed(0)} / ${set.stop.at(-1)?.toFixed(0)}`;
-  progress(`round ${round + 1}/${rounds}, ms to start / first line / stop: Serai ${show(times)}, bare ${show(bare)}`);
+  const show = (set: typeof times) =>
+    `${set.call.at(-1)?.toFixed(0)} / ${set.hello.at(-1)?.toFixed(0)} / ${set.stop.at(-1)?.toFixed(0)}`;
+  progress(
+    `round ${round + 1}/${rounds}, ms to start / first line / stop: Serai ${show(times)}, bare ${show(bare)}`,
+  );
 }
 report("start", {
   call_ratio: round(median(times.call) / median(bare.call)),

@@ -19,7 +19,9 @@ after(async () => {
 });
 
 const serai = (...args: string[]): Promise<CliResult> =>
-  runCli(["--socket", daemon.ready.apiSocket, ...args], { env: { XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home } });
+  runCli(["--socket", daemon.ready.apiSocket, ...args], {
+    env: { XDG_CONFIG_HOME: home, XDG_DATA_HOME: home, XDG_CACHE_HOME: home },
+  });
 
 async function json(...args: string[]): Promise<unknown> {
   const { stdout, stderr, exitCode } = await serai("--json", ...args);
@@ -28,7 +30,16 @@ async function json(...args: string[]): Promise<unknown> {
 }
 
 test("a VM goes through its life by names and id prefixes", async () => {
-  const created = await serai("vm", "create", "web-1", "--memory", "64M", "--no-nic", "--label", "tier=front");
+  const created = await serai(
+    "vm",
+    "create",
+    "web-1",
+    "--memory",
+    "64M",
+    "--no-nic",
+    "--label",
+    "tier=front",
+  );
   assert.match(created.stdout, /^Created web-1 \(vm-/, created.stderr);
   const { id } = (await json("vm", "show", "web-1")) as { id: string };
 
@@ -96,7 +107,10 @@ test("a token's secret works over the network with the pinned certificate, until
   const fingerprint = /--fingerprint (\S+)/.exec(refused.stderr)?.[1] ?? "";
   assert.equal(refused.exitCode, 2);
 
-  const login = await runCli(["login", "--token-stdin", "--fingerprint", fingerprint, url], { env, input: made.secret });
+  const login = await runCli(["login", "--token-stdin", "--fingerprint", fingerprint, url], {
+    env,
+    input: made.secret,
+  });
   assert.match(login.stdout, /\(viewer\)/, login.stderr);
   assert.equal((await runCli(["vm", "ls"], { env })).exitCode, 0);
   assert.equal((await runCli(["vm", "create", "denied"], { env })).exitCode, 6);
@@ -185,7 +199,8 @@ test("completion offers commands and the VMs that exist", async () => {
   await serai("vm", "create", "complete-me", "--no-nic");
   const env = { SERAI_SOCKET: daemon.ready.apiSocket };
 
-  for (const shell of ["bash", "zsh", "fish"]) assert.match((await runCli(["complete", shell])).stdout, /serai/);
+  for (const shell of ["bash", "zsh", "fish"])
+    assert.match((await runCli(["complete", shell])).stdout, /serai/);
   assert.match((await runCli(["complete", "--", "vm", "sh"], { env })).stdout, /^show/m);
   assert.match((await runCli(["complete", "--", "vm", "start", ""], { env })).stdout, /^complete-me/m);
   await serai("vm", "rm", "complete-me");

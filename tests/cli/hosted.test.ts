@@ -19,7 +19,8 @@ before(async () => {
   const cache = join(home, ".cache/serai/guest");
   await mkdir(cache, { recursive: true });
   await cp(image.dir, join(cache, basename(image.dir)), { recursive: true });
-  if (uid !== undefined) for (const path of [home, join(home, ".cache"), join(home, ".cache/serai")]) await chown(path, uid, uid);
+  if (uid !== undefined)
+    for (const path of [home, join(home, ".cache"), join(home, ".cache/serai")]) await chown(path, uid, uid);
 });
 after(async () => {
   const state = join(home, ".local/share/serai");
@@ -34,11 +35,22 @@ const serai = (args: string[], input = "") =>
   runCli(args, { env: { HOME: home }, input, ...(uid !== undefined && { uid }) });
 
 test("serai run works without root, daemon or set-up of one's own, and joins the guest's terminal", async () => {
-  const { stdout, stderr, exitCode } = await serai(["run", "tiny", "--name", "mine", "--no-nic", "--memory", "256M", "-d"]);
+  const { stdout, stderr, exitCode } = await serai([
+    "run",
+    "tiny",
+    "--name",
+    "mine",
+    "--no-nic",
+    "--memory",
+    "256M",
+    "-d",
+  ]);
   assert.equal(exitCode, 0, stderr);
   assert.match(stdout, /^mine runs/);
 
-  await until("the agent", 120_000, async () => ((await serai(["vm", "ls"])).stdout.includes("answering") ? true : undefined));
+  await until("the agent", 120_000, async () =>
+    (await serai(["vm", "ls"])).stdout.includes("answering") ? true : undefined,
+  );
   const said = await serai(["vm", "exec", "mine", "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 7"]);
   assert.deepEqual([said.stdout, said.stderr, said.exitCode], ["out\n", "err\n", 7]);
   const terminal = await serai(["vm", "console", "mine"], "echo $((6*7))-here\n");

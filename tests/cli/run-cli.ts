@@ -7,7 +7,10 @@ export type CliResult = { exitCode: number | null; stdout: string; stderr: strin
 export type CliOptions = { input?: string; env?: Record<string, string>; uid?: number };
 
 /** Runs the launcher as a person would, without a terminal. */
-export function runCli(args: readonly string[], { input = "", env = {}, uid }: CliOptions = {}): Promise<CliResult> {
+export function runCli(
+  args: readonly string[],
+  { input = "", env = {}, uid }: CliOptions = {},
+): Promise<CliResult> {
   const options: SpawnOptions = {
     env: { PATH: process.env["PATH"], HOME: "/nonexistent", ...env },
     timeout: 180_000,

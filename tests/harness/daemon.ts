@@ -67,8 +67,19 @@ class RunningDaemon implements TestDaemon {
     const builtin = builtinImages === undefined ? [] : ["--builtin-images", builtinImages];
     const child = spawn(
       process.execPath,
-      [join(root, "apps/daemon/src/main.ts"), "--state-dir", this.stateDirectory, "--port", String(port), ...builtin, ...args],
-      { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, SERAI_LOG: process.env["SERAI_LOG"] ?? "warn" } },
+      [
+        join(root, "apps/daemon/src/main.ts"),
+        "--state-dir",
+        this.stateDirectory,
+        "--port",
+        String(port),
+        ...builtin,
+        ...args,
+      ],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, SERAI_LOG: process.env["SERAI_LOG"] ?? "warn" },
+      },
     );
     const log = join(this.stateDirectory, "daemon.log");
     child.stderr.on("data", (chunk: Buffer) => appendFileSync(log, chunk));
@@ -137,7 +148,12 @@ class RunningDaemon implements TestDaemon {
 
 function childrenOf(pid: number): number[] {
   try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number).filter(isNode);
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+      .trim()
+      .split(" ")
+      .filter(Boolean)
+      .map(Number)
+      .filter(isNode);
   } catch {
     return []; // it ended
   }
@@ -153,12 +169,16 @@ const isNode = (pid: number): boolean => {
 
 /** Live QEMU processes that use files of this state directory. */
 export async function qemuPidsOf(stateDirectory: string): Promise<number[]> {
-  return (await processesOf(stateDirectory)).filter(({ argv }) => argv[0]?.includes("qemu-system")).map(({ pid }) => pid);
+  return (await processesOf(stateDirectory))
+    .filter(({ argv }) => argv[0]?.includes("qemu-system"))
+    .map(({ pid }) => pid);
 }
 
 /** Every live process that was started for a guest of this state directory: QEMU, its keepers and helpers. */
 export async function guestPidsOf(stateDirectory: string): Promise<number[]> {
-  return (await processesOf(stateDirectory)).filter(({ argv }) => !argv[0]?.endsWith("node")).map(({ pid }) => pid);
+  return (await processesOf(stateDirectory))
+    .filter(({ argv }) => !argv[0]?.endsWith("node"))
+    .map(({ pid }) => pid);
 }
 
 async function processesOf(stateDirectory: string): Promise<{ pid: number; argv: string[] }[]> {
@@ -166,7 +186,8 @@ async function processesOf(stateDirectory: string): Promise<{ pid: number; argv:
   for (const entry of await readdir("/proc")) {
     if (!/^\d+$/.test(entry)) continue;
     const cmdline = await readFile(`/proc/${entry}/cmdline`, "utf8").catch(() => ""); // it ended meanwhile
-    if (cmdline.includes(`${stateDirectory}/`) && isLive(Number(entry))) found.push({ pid: Number(entry), argv: cmdline.split("\0") });
+    if (cmdline.includes(`${stateDirectory}/`) && isLive(Number(entry)))
+      found.push({ pid: Number(entry), argv: cmdline.split("\0") });
   }
   return found;
 }
@@ -184,18 +205,29 @@ export function isLive(pid: number): boolean {
 
 async function untilGone(pids: readonly number[]): Promise<void> {
   await poll(
-    { ms: 15_000, everyMs: 10, code: "host.unreachable", message: `Processes ${pids.join(", ")} did not end.` },
+    {
+      ms: 15_000,
+      everyMs: 10,
+      code: "host.unreachable",
+      message: `Processes ${pids.join(", ")} did not end.`,
+    },
     new AbortController().signal,
     () => (pids.some(isLive) ? undefined : true),
   );
 }
 
 /** Waits for an operation and insists that it succeeded. */
-export async function succeeded(client: Client, operation: Promise<Operation>, ms = 120_000): Promise<Operation> {
+export async function succeeded(
+  client: Client,
+  operation: Promise<Operation>,
+  ms = 120_000,
+): Promise<Operation> {
   const receipt = await operation;
   const ended = await waitForOperation(client, receipt.id, {}, AbortSignal.timeout(ms));
   if (ended.phase !== "succeeded") {
-    throw new Error(`${ended.verb} of ${ended.target.name ?? ended.target.id} ${ended.phase}: ${ended.fault?.message ?? ended.note ?? ""}`);
+    throw new Error(
+      `${ended.verb} of ${ended.target.name ?? ended.target.id} ${ended.phase}: ${ended.fault?.message ?? ended.note ?? ""}`,
+    );
   }
   return ended;
 }
@@ -203,12 +235,24 @@ export async function succeeded(client: Client, operation: Promise<Operation>, m
 /** Declares an image built by `guest/` and waits until it is ready. */
 export async function takeBuiltin(client: Client, name: string, ms = 120_000): Promise<void> {
   const { signal } = new AbortController();
-  await succeeded(client, client.call("createImage", { body: { name, source: { kind: "builtin", name } } }, signal), ms);
+  await succeeded(
+    client,
+    client.call("createImage", { body: { name, source: { kind: "builtin", name } } }, signal),
+    ms,
+  );
 }
 
 export const createVm = (client: Client, spec: VmSpec, start = true): Promise<Operation> =>
   succeeded(client, client.call("createVm", { body: spec, query: { start } }, new AbortController().signal));
 
 /** Asks until the answer is not undefined. */
-export const until = <T>(what: string, ms: number, look: () => Promise<T | undefined> | T | undefined): Promise<T> =>
-  poll({ ms, everyMs: 50, code: "request.timeout", message: `Waited ${ms} ms for: ${what}.` }, new AbortController().signal, look);
+export const until = <T>(
+  what: string,
+  ms: number,
+  look: () => Promise<T | undefined> | T | undefined,
+): Promise<T> =>
+  poll(
+    { ms, everyMs: 50, code: "request.timeout", message: `Waited ${ms} ms for: ${what}.` },
+    new AbortController().signal,
+    look,
+  );

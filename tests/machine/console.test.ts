@@ -15,7 +15,11 @@ before(async () => {
   browser = await launch();
   daemon = await startDaemon();
   await takeBuiltin(daemon.client, "tiny");
-  await createVm(daemon.client, { name: "looked-at", kernel: { image: "tiny" }, memoryBytes: 256 * 1024 * 1024 });
+  await createVm(daemon.client, {
+    name: "looked-at",
+    kernel: { image: "tiny" },
+    memoryBytes: 256 * 1024 * 1024,
+  });
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   page = await context.newPage();
   page.setDefaultTimeout(60_000);
@@ -54,13 +58,17 @@ test("the screen shows the guest's picture", async () => {
   const canvas = page.locator("canvas").first();
   await canvas.waitFor();
   await until("a picture that is not one colour", 60_000, async () => {
-    const colours = await canvas.evaluate((element: { width: number; height: number; getContext(kind: "2d"): unknown }) => {
-      const context = element.getContext("2d") as { getImageData(x: number, y: number, w: number, h: number): { data: Uint8ClampedArray } };
-      const { data } = context.getImageData(0, 0, element.width, element.height);
-      const seen = new Set<string>();
-      for (let at = 0; at < data.length; at += 4) seen.add(`${data[at]},${data[at + 1]},${data[at + 2]}`);
-      return seen.size;
-    });
+    const colours = await canvas.evaluate(
+      (element: { width: number; height: number; getContext(kind: "2d"): unknown }) => {
+        const context = element.getContext("2d") as {
+          getImageData(x: number, y: number, w: number, h: number): { data: Uint8ClampedArray };
+        };
+        const { data } = context.getImageData(0, 0, element.width, element.height);
+        const seen = new Set<string>();
+        for (let at = 0; at < data.length; at += 4) seen.add(`${data[at]},${data[at + 1]},${data[at + 2]}`);
+        return seen.size;
+      },
+    );
     return colours > 1 ? true : undefined;
   });
 });

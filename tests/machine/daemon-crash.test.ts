@@ -21,7 +21,12 @@ const promised = { present: new Set<string>(), leaving: new Set<string>(), maybe
 const operations = new Set<string>();
 
 /** Small machines without a system: the firmware sits there, which is all that these rounds need. */
-const spec = (name: string) => ({ name, memoryBytes: 32 * MiB, nics: [], disks: [{ name: "root", sizeBytes: 8 * MiB }] });
+const spec = (name: string) => ({
+  name,
+  memoryBytes: 32 * MiB,
+  nics: [],
+  disks: [{ name: "root", sizeBytes: 8 * MiB }],
+});
 
 /** Sends one request; what was acknowledged is noted, what was cut off may or may not have happened. */
 async function send(kind: number, name: string): Promise<void> {
@@ -56,7 +61,11 @@ async function create(name: string) {
 async function remove(name: string) {
   promised.present.delete(name);
   promised.maybe.add(name);
-  const receipt = await daemon.client.call("deleteVm", { params: { vm: name }, query: { force: true } }, signal);
+  const receipt = await daemon.client.call(
+    "deleteVm",
+    { params: { vm: name }, query: { force: true } },
+    signal,
+  );
   promised.maybe.delete(name);
   promised.leaving.add(name);
   return receipt;
@@ -64,7 +73,9 @@ async function remove(name: string) {
 
 test(`a daemon killed ${rounds} times with ten operations in flight loses and leaves nothing`, async () => {
   for (let round = 0; round < rounds; round++) {
-    const requests = Array.from({ length: 10 }, (_, n) => send((round + n) % 5, `vm-${(round * 3 + n) % 14}`));
+    const requests = Array.from({ length: 10 }, (_, n) =>
+      send((round + n) % 5, `vm-${(round * 3 + n) % 14}`),
+    );
     // Somewhere between "all still queued" and "most done".
     await new Promise((resolve) => setTimeout(resolve, (round * 37) % 160));
     await daemon.crash();
@@ -79,7 +90,8 @@ test(`a daemon killed ${rounds} times with ten operations in flight loses and le
   const { items: vms } = await daemon.client.call("listVms", {}, signal);
   const names = new Set(vms.map(({ name }) => name));
   for (const name of promised.present) assert.ok(names.has(name), `${name} was acknowledged and is lost`);
-  for (const name of promised.leaving) assert.ok(!names.has(name) || promised.maybe.has(name), `${name} was deleted and is back`);
+  for (const name of promised.leaving)
+    assert.ok(!names.has(name) || promised.maybe.has(name), `${name} was deleted and is back`);
   for (const id of operations) {
     const operation = await daemon.client.call("getOperation", { params: { operation: id } }, signal);
     assert.ok(isEnded(operation), `${operation.verb} ${operation.phase}`);
@@ -88,7 +100,8 @@ test(`a daemon killed ${rounds} times with ten operations in flight loses and le
   const host = join(daemon.stateDirectory, "host");
   const ids = new Set(vms.map(({ id }) => id));
   for (const folder of ["vms", "volumes"]) {
-    for (const entry of await readdir(join(host, folder))) assert.ok(ids.has(entry), `${folder}/${entry} belongs to no VM`);
+    for (const entry of await readdir(join(host, folder)))
+      assert.ok(ids.has(entry), `${folder}/${entry} belongs to no VM`);
   }
   const running = vms.filter(({ state }) => state === "running");
   assert.deepEqual(new Set(await qemuPidsOf(daemon.stateDirectory)), new Set(running.map(({ pid }) => pid)));
@@ -101,7 +114,11 @@ test(`a daemon killed ${rounds} times with ten operations in flight loses and le
 test("deleting every VM then leaves no process, file or row", async () => {
   const { items } = await daemon.client.call("listVms", {}, signal);
 
-  await Promise.all(items.map(({ id }) => daemon.client.call("deleteVm", { params: { vm: id }, query: { force: true } }, signal)));
+  await Promise.all(
+    items.map(({ id }) =>
+      daemon.client.call("deleteVm", { params: { vm: id }, query: { force: true } }, signal),
+    ),
+  );
 
   await until("an empty list", 60_000, async () =>
     (await daemon.client.call("listVms", {}, signal)).items.length === 0 ? true : undefined,

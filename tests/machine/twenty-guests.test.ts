@@ -27,7 +27,9 @@ const allAnswering = () =>
   until("every agent", 300_000, async () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     const { items } = await daemon.client.call("listVms", {}, signal);
-    return items.length === names.length && items.every(({ agent }) => agent === "answering") ? true : undefined;
+    return items.length === names.length && items.every(({ agent }) => agent === "answering")
+      ? true
+      : undefined;
   });
 
 async function eventsOf(vm: string): Promise<string[]> {
@@ -39,7 +41,13 @@ async function eventsOf(vm: string): Promise<string[]> {
 test("twenty guests run at once; two die in different ways and the others do not notice", async () => {
   const policy = { onPanic: "stop", onCrash: "stop" } as const;
   for (const name of names) {
-    await createVm(daemon.client, { name, kernel: { image: "tiny" }, memoryBytes: 192 * MiB, nics: [], policy });
+    await createVm(daemon.client, {
+      name,
+      kernel: { image: "tiny" },
+      memoryBytes: 192 * MiB,
+      nics: [],
+      policy,
+    });
   }
   await allAnswering();
   for (const name of names) await run(name, "/bin/sh", "-c", `echo ${name} > /tmp/me`);
@@ -49,7 +57,9 @@ test("twenty guests run at once; two die in different ways and the others do not
   await run("guest-7", "/bin/sh", "-c", "(sleep 1; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &");
 
   for (const name of ["guest-3", "guest-7"]) {
-    await until(`${name} to have stopped`, 60_000, async () => ((await view(name)).state === "absent" ? true : undefined));
+    await until(`${name} to have stopped`, 60_000, async () =>
+      (await view(name)).state === "absent" ? true : undefined,
+    );
   }
   const killed = await view("guest-3");
   const panicked = await view("guest-7");
@@ -59,16 +69,28 @@ test("twenty guests run at once; two die in different ways and the others do not
   assert.ok((await eventsOf("guest-7")).includes("vm.panicked"));
   for (const name of names.filter((other) => other !== "guest-3" && other !== "guest-7")) {
     const now = await view(name);
-    assert.deepEqual([now.state, now.agent, now.pid, now.restarts], ["running", "answering", pids.get(name), 0], name);
+    assert.deepEqual(
+      [now.state, now.agent, now.pid, now.restarts],
+      ["running", "answering", pids.get(name), 0],
+      name,
+    );
     assert.equal(await run(name, "/bin/cat", "/tmp/me"), name);
-    assert.deepEqual((await eventsOf(name)).filter((type) => type !== "vm.created" && type !== "vm.started"), [], name);
+    assert.deepEqual(
+      (await eventsOf(name)).filter((type) => type !== "vm.created" && type !== "vm.started"),
+      [],
+      name,
+    );
   }
 });
 
 test("all of them can be deleted at once, and nothing stays", async () => {
   const { items } = await daemon.client.call("listVms", {}, signal);
 
-  await Promise.all(items.map(({ id }) => daemon.client.call("deleteVm", { params: { vm: id }, query: { force: true } }, signal)));
+  await Promise.all(
+    items.map(({ id }) =>
+      daemon.client.call("deleteVm", { params: { vm: id }, query: { force: true } }, signal),
+    ),
+  );
 
   await until("an empty list", 60_000, async () => {
     const left = (await daemon.client.call("listVms", {}, signal)).items.length;

@@ -12,8 +12,6 @@ export function specOf(asked: VmSpec, image: ImageView | undefined): VmSpec {
   );
   const hasNoNics = asked.nics?.length === 0;
   const { name: _name, ...wish } = asked.nics?.[0] ?? { name: "" };
-  const nics = (proposed.nics ?? []).map((nic, index) =>
-    index === 0 ? { ...nic, ...wish } : nic,
-  );
+  const nics = (proposed.nics ?? []).map((nic, index) => (index === 0 ? { ...nic, ...wish } : nic));
   return { ...proposed, ...asked, disks: [...disks, ...more], nics: hasNoNics ? [] : nics };
 }

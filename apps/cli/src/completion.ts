@@ -6,7 +6,11 @@ import { connect } from "./connection.ts";
 type Kind = "listVms" | "listImages" | "listOperations";
 
 /** Names to offer where a command takes one of these words. */
-const argumentKinds: Readonly<Record<string, Kind>> = { vm: "listVms", image: "listImages", operation: "listOperations" };
+const argumentKinds: Readonly<Record<string, Kind>> = {
+  vm: "listVms",
+  image: "listImages",
+  operation: "listOperations",
+};
 
 /** Adds `serai complete SHELL`, and completes commands, options and the names that exist now. */
 export async function addCompletion(program: Command, argv: readonly string[]): Promise<void> {

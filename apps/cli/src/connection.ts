@@ -33,7 +33,8 @@ export async function connect(where: Where): Promise<Connection> {
       process.env["SERAI_TOKEN"] ?? known?.token,
     );
   }
-  if (login !== undefined) return open({ url: login.url, fingerprint256: login.fingerprint256 }, login.url, login.token);
+  if (login !== undefined)
+    return open({ url: login.url, fingerprint256: login.fingerprint256 }, login.url, login.token);
   const local = await findLocalSocket();
   if (local !== undefined) return open({ socketPath: local }, local);
   throw new Fault(

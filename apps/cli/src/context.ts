@@ -40,7 +40,12 @@ export function createContext(options: GlobalOptions): Context {
   };
 }
 
-async function finish(client: Client, receipt: Operation, what: string, signal: AbortSignal): Promise<Operation> {
+async function finish(
+  client: Client,
+  receipt: Operation,
+  what: string,
+  signal: AbortSignal,
+): Promise<Operation> {
   const isTerminal = process.stderr.isTTY;
   const onProgress = (now: Operation) => {
     if (!isTerminal) return;
@@ -50,7 +55,9 @@ async function finish(client: Client, receipt: Operation, what: string, signal: 
   try {
     const ended = await waitForOperation(client, receipt.id, { onProgress }, signal);
     if (ended.phase === "succeeded") return ended;
-    throw new OperationFailed(`${what} ${ended.phase}: ${ended.fault?.message ?? ended.note ?? "no reason was given"}`);
+    throw new OperationFailed(
+      `${what} ${ended.phase}: ${ended.fault?.message ?? ended.note ?? "no reason was given"}`,
+    );
   } catch (error) {
     if (signal.aborted) await cancel(client, receipt.id);
     throw error;
@@ -64,6 +71,8 @@ async function cancel(client: Client, operation: string): Promise<void> {
     await client.call("cancelOperation", { params: { operation } }, AbortSignal.timeout(5000));
     process.stderr.write("Cancelled.\n");
   } catch (error) {
-    process.stderr.write(`Left running as operation ${operation}: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(
+      `Left running as operation ${operation}: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
   }
 }

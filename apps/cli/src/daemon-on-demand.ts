@@ -27,7 +27,11 @@ export async function ensureDaemon(signal: AbortSignal): Promise<string> {
   });
   const { stdout } = child;
   if (stdout === null) throw new Error("the daemon's output was asked for as a pipe");
-  const deadline = { ms: 60_000, code: "host.unreachable", message: `Your daemon did not get ready; ${logPath} says why.` } as const;
+  const deadline = {
+    ms: 60_000,
+    code: "host.unreachable",
+    message: `Your daemon did not get ready; ${logPath} says why.`,
+  } as const;
   await withDeadline(deadline, signal, async () => {
     const ready = once(createInterface(stdout), "line");
     const ended = once(child, "exit").then(async () => {

@@ -22,9 +22,12 @@ function explain(error: unknown): number {
   }
   const isForeseen = error instanceof Fault || error instanceof OperationFailed;
   if (program.opts<{ json?: boolean }>().json === true) {
-    const code = error instanceof Fault ? error.code : error instanceof OperationFailed ? "operation.failed" : "bug";
+    const code =
+      error instanceof Fault ? error.code : error instanceof OperationFailed ? "operation.failed" : "bug";
     const details = error instanceof Fault ? error.details : undefined;
-    process.stderr.write(`${JSON.stringify({ code, message: messageOf(error), ...(details && { details }) })}\n`);
+    process.stderr.write(
+      `${JSON.stringify({ code, message: messageOf(error), ...(details && { details }) })}\n`,
+    );
   } else if (isForeseen) {
     process.stderr.write(`serai: ${plain(messageOf(error))}\n${candidates(error)}`);
   } else {

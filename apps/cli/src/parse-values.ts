@@ -1,6 +1,12 @@
 import { Fault } from "@serai/kit/fault";
 
-const factors: Readonly<Record<string, number>> = { "": 1024 ** 2, K: 1024, M: 1024 ** 2, G: 1024 ** 3, T: 1024 ** 4 };
+const factors: Readonly<Record<string, number>> = {
+  "": 1024 ** 2,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+  T: 1024 ** 4,
+};
 
 /** "512", "512M", "2G", "1.5GiB" → bytes. A bare number is MiB. */
 export function parseSize(text: string, what: string): number {
@@ -15,7 +21,10 @@ export function parseSize(text: string, what: string): number {
 export function parseWhole(text: string, what: string, minimum: number, maximum: number): number {
   const value = Number(text);
   if (!/^\d+$/.test(text.trim()) || value < minimum || value > maximum) {
-    throw new Fault("request.malformed", `${what} must be a whole number from ${minimum} to ${maximum}, not "${text}".`);
+    throw new Fault(
+      "request.malformed",
+      `${what} must be a whole number from ${minimum} to ${maximum}, not "${text}".`,
+    );
   }
   return value;
 }
@@ -35,7 +44,10 @@ export function parseLabels(pairs: readonly string[]): Record<string, string> {
 export function parseForward(text: string): { protocol: "tcp" | "udp"; hostPort: number; guestPort: number } {
   const match = /^(?:(tcp|udp):)?(\d+):(\d+)$/.exec(text);
   if (match === null) {
-    throw new Fault("request.malformed", `A port forward is written [tcp|udp:]HOSTPORT:GUESTPORT, not "${text}".`);
+    throw new Fault(
+      "request.malformed",
+      `A port forward is written [tcp|udp:]HOSTPORT:GUESTPORT, not "${text}".`,
+    );
   }
   return {
     protocol: match[1] === "udp" ? "udp" : "tcp",

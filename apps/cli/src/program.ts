@@ -10,15 +10,20 @@ import { addGroupCommands, addNetworkCommands } from "./network-commands.ts";
 type Action = (context: Context, ...args: never[]) => Promise<void>;
 
 /** Runs a command with a context of its own, and closes what it opened. */
-const acting = (program: Command, action: Action) => async (...args: unknown[]) => {
-  const context = createContext(program.opts<GlobalOptions>());
-  try {
-    // The last argument is the Command itself, which no action needs.
-    await (action as (context: Context, ...rest: unknown[]) => Promise<void>)(context, ...args.slice(0, -1));
-  } finally {
-    context.close();
-  }
-};
+const acting =
+  (program: Command, action: Action) =>
+  async (...args: unknown[]) => {
+    const context = createContext(program.opts<GlobalOptions>());
+    try {
+      // The last argument is the Command itself, which no action needs.
+      await (action as (context: Context, ...rest: unknown[]) => Promise<void>)(
+        context,
+        ...args.slice(0, -1),
+      );
+    } finally {
+      context.close();
+    }
+  };
 
 const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
@@ -32,14 +37,22 @@ const withSpecOptions = (command: Command): Command =>
     .addOption(new Option("--display <kind>", "screen").choices(["vga", "none"]))
     .option("--watchdog", "a watchdog that notices a hung guest")
     .addOption(new Option("--on-shutdown <policy>", "when the guest shuts down").choices(["restart", "stop"]))
-    .addOption(new Option("--on-panic <policy>", "when the guest panics").choices(["restart", "stop", "preserve"]))
-    .addOption(new Option("--on-hang <policy>", "when the guest hangs").choices(["restart", "stop", "preserve"]))
+    .addOption(
+      new Option("--on-panic <policy>", "when the guest panics").choices(["restart", "stop", "preserve"]),
+    )
+    .addOption(
+      new Option("--on-hang <policy>", "when the guest hangs").choices(["restart", "stop", "preserve"]),
+    )
     .addOption(new Option("--on-crash <policy>", "when its process dies").choices(["restart", "stop"]));
 
 const withDeviceOptions = (command: Command): Command =>
   withSpecOptions(command)
     .option("--disk-size <size>", "size of the root disk")
-    .option("--disk <spec>", "another disk, NAME:SIZE[:BUS] or NAME:image=IMAGE[:ro]; may be repeated", collect)
+    .option(
+      "--disk <spec>",
+      "another disk, NAME:SIZE[:BUS] or NAME:image=IMAGE[:ro]; may be repeated",
+      collect,
+    )
     .option("--forward <ports>", "[tcp|udp:]HOSTPORT:GUESTPORT; may be repeated", collect)
     .option("--network <name>", "the network of its NIC (default: user)")
     .option("--group <name>", "a security group of its NIC; may be repeated", collect)
@@ -79,7 +92,10 @@ export function createProgram(): Command {
   addImageCommands(program.command("image").description("images that VMs are made from"), on);
   addSnapshotCommands(program.command("snapshot").description("points in time of a VM"), on);
   addNetworkCommands(program.command("network").description("networks of VMs"), on);
-  addGroupCommands(program.command("group").description("security groups: what NICs may receive and send"), on);
+  addGroupCommands(
+    program.command("group").description("security groups: what NICs may receive and send"),
+    on,
+  );
   addOperationCommands(program, on);
   addHostCommands(program, on);
   addAccessCommands(program, on);
@@ -92,7 +108,9 @@ function addVmCommands(vm: Command, on: On): void {
   vm.command("ls")
     .description("list VMs")
     .option("-q, --quiet", "names only")
-    .action(on(async (c: Context, o: { quiet?: boolean }) => (await import("./commands/vm-list.ts")).listVms(c, o)));
+    .action(
+      on(async (c: Context, o: { quiet?: boolean }) => (await import("./commands/vm-list.ts")).listVms(c, o)),
+    );
   vm.command("show <vm>")
     .description("show all of a VM")
     .action(on(async (c: Context, name: string) => (await import("./commands/vm-list.ts")).showVm(c, name)));
@@ -132,8 +150,12 @@ function addVmCommands(vm: Command, on: On): void {
     .option("--start", "start it, too")
     .action(
       on(
-        async (c: Context, vm: string, name: string, o: { full?: boolean; snapshot?: string; start?: boolean }) =>
-          (await import("./commands/clone.ts")).cloneVm(c, vm, name, o),
+        async (
+          c: Context,
+          vm: string,
+          name: string,
+          o: { full?: boolean; snapshot?: string; start?: boolean },
+        ) => (await import("./commands/clone.ts")).cloneVm(c, vm, name, o),
       ),
     );
   addPowerCommands(vm, on);
@@ -186,7 +208,11 @@ function addPowerCommands(vm: Command, on: On): void {
   for (const [name, verb, description] of verbs) {
     vm.command(`${name} <vm...>`)
       .description(description)
-      .action(on(async (c: Context, vms: string[]) => (await import("./commands/vm-change.ts")).powerVms(c, verb, vms)));
+      .action(
+        on(async (c: Context, vms: string[]) =>
+          (await import("./commands/vm-change.ts")).powerVms(c, verb, vms),
+        ),
+      );
   }
   vm.command("stop <vm...>")
     .description("stop VMs: ask the guest, and end it at the deadline")
@@ -204,7 +230,11 @@ function addImageCommands(image: Command, on: On): void {
     .command("ls")
     .description("list images")
     .option("--catalogue", "list what can be pulled by name instead")
-    .action(on(async (c: Context, o: { catalogue?: boolean }) => (await import("./commands/images.ts")).listImages(c, o)));
+    .action(
+      on(async (c: Context, o: { catalogue?: boolean }) =>
+        (await import("./commands/images.ts")).listImages(c, o),
+      ),
+    );
   image
     .command("import <file>")
     .description("send a disk image, ISO or appliance (OVA); repeat it to go on after an interruption")
@@ -223,14 +253,20 @@ function addImageCommands(image: Command, on: On): void {
     .option("--sha256 <hex>", "what it must be")
     .addOption(new Option("--format <format>", "of what is behind the URL").choices([...importFormats]))
     .action(
-      on(async (c: Context, name: string, o: { as?: string; from?: string; sha256?: string; format?: string }) =>
-        (await import("./commands/images.ts")).pullImage(c, name, o),
+      on(
+        async (
+          c: Context,
+          name: string,
+          o: { as?: string; from?: string; sha256?: string; format?: string },
+        ) => (await import("./commands/images.ts")).pullImage(c, name, o),
       ),
     );
   image
     .command("export <image>")
     .description("write an image to a file, in a format of your choice")
-    .addOption(new Option("--format <format>", "of the file").choices([...diskExportFormats]).default("qcow2"))
+    .addOption(
+      new Option("--format <format>", "of the file").choices([...diskExportFormats]).default("qcow2"),
+    )
     .option("-o, --output <file>", "where to; - is stdout (default: the image's name)")
     .action(
       on(async (c: Context, name: string, o: { output?: string; format: string }) =>
@@ -240,14 +276,20 @@ function addImageCommands(image: Command, on: On): void {
   image
     .command("rm <image...>")
     .description("delete images that no VM uses")
-    .action(on(async (c: Context, images: string[]) => (await import("./commands/images.ts")).removeImages(c, images)));
+    .action(
+      on(async (c: Context, images: string[]) =>
+        (await import("./commands/images.ts")).removeImages(c, images),
+      ),
+    );
 }
 
 function addSnapshotCommands(snapshot: Command, on: On): void {
   snapshot
     .command("ls <vm>")
     .description("list a VM's snapshots as a tree")
-    .action(on(async (c: Context, vm: string) => (await import("./commands/snapshots.ts")).listSnapshots(c, vm)));
+    .action(
+      on(async (c: Context, vm: string) => (await import("./commands/snapshots.ts")).listSnapshots(c, vm)),
+    );
   snapshot
     .command("create <vm> <name>")
     .description("take a snapshot of a VM that is stopped, runs or is paused")
@@ -282,15 +324,23 @@ function addOperationCommands(program: Command, on: On): void {
     .command("ls")
     .description("list operations, newest first")
     .option("--limit <n>", "how many (default 50)")
-    .action(on(async (c: Context, o: { limit?: string }) => (await import("./commands/operations.ts")).listOperations(c, o)));
+    .action(
+      on(async (c: Context, o: { limit?: string }) =>
+        (await import("./commands/operations.ts")).listOperations(c, o),
+      ),
+    );
   operation
     .command("wait <operation>")
     .description("wait until it has ended; exits with 9 unless it succeeded")
-    .action(on(async (c: Context, id: string) => (await import("./commands/operations.ts")).waitOperation(c, id)));
+    .action(
+      on(async (c: Context, id: string) => (await import("./commands/operations.ts")).waitOperation(c, id)),
+    );
   operation
     .command("cancel <operation>")
     .description("take its wish back")
-    .action(on(async (c: Context, id: string) => (await import("./commands/operations.ts")).cancelOperation(c, id)));
+    .action(
+      on(async (c: Context, id: string) => (await import("./commands/operations.ts")).cancelOperation(c, id)),
+    );
   program
     .command("events")
     .description("what happened, oldest first")
@@ -320,7 +370,9 @@ function addHostCommands(program: Command, on: On): void {
       on(async (c: Context, o: { once?: boolean; interval: string }) => {
         const { parseWhole } = await import("./parse-values.ts");
         const seconds = parseWhole(o.interval, "--interval", 1, 3600);
-        await (await import("./commands/host.ts")).top(c, { seconds, ...(o.once === true && { once: true }) });
+        await (
+          await import("./commands/host.ts")
+        ).top(c, { seconds, ...(o.once === true && { once: true }) });
       }),
     );
 }
@@ -352,7 +404,11 @@ function addAccessCommands(program: Command, on: On): void {
   token
     .command("create <name>")
     .description("make a token; its secret is printed this once")
-    .addOption(new Option("--role <role>", "what it may do").choices(["viewer", "operator", "admin"]).default("operator"))
+    .addOption(
+      new Option("--role <role>", "what it may do")
+        .choices(["viewer", "operator", "admin"])
+        .default("operator"),
+    )
     .option("--days <n>", "how long it is good (default: until revoked)")
     .action(
       on(async (c: Context, name: string, o: { role: string; days?: string }) =>
@@ -362,5 +418,7 @@ function addAccessCommands(program: Command, on: On): void {
   token
     .command("rm <token>")
     .description("revoke a token")
-    .action(on(async (c: Context, name: string) => (await import("./commands/access.ts")).removeToken(c, name)));
+    .action(
+      on(async (c: Context, name: string) => (await import("./commands/access.ts")).removeToken(c, name)),
+    );
 }

@@ -17,8 +17,15 @@ export function openWebSocket(
   const path = pathOf(route, params, query);
   const { target, token } = connection;
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const url = "socketPath" in target ? `ws+unix:${target.socketPath}:${path}` : `${target.url.replace(/^http/, "ws")}${path}`;
-  const socket = new WebSocket(url, route.webSocket?.protocol ?? [], { headers, perMessageDeflate: false, ...trustOf(target) });
+  const url =
+    "socketPath" in target
+      ? `ws+unix:${target.socketPath}:${path}`
+      : `${target.url.replace(/^http/, "ws")}${path}`;
+  const socket = new WebSocket(url, route.webSocket?.protocol ?? [], {
+    headers,
+    perMessageDeflate: false,
+    ...trustOf(target),
+  });
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       socket.terminate();
@@ -27,7 +34,13 @@ export function openWebSocket(
     signal.addEventListener("abort", onAbort, { once: true });
     socket.once("open", () => resolve(socket));
     socket.once("error", (error) =>
-      reject(new Fault("host.unreachable", `${connection.place} did not open the connection; is the daemon running?`, { cause: error })),
+      reject(
+        new Fault(
+          "host.unreachable",
+          `${connection.place} did not open the connection; is the daemon running?`,
+          { cause: error },
+        ),
+      ),
     );
     socket.once("unexpected-response", (_, response) => {
       let text = "";
@@ -57,7 +70,8 @@ function trustOf(target: Connection["target"]): WebSocket.ClientOptions {
         request.once("socket", (socket) => {
           socket.once("secureConnect", () => {
             const seen = (socket as TLSSocket).getPeerCertificate().fingerprint256;
-            if (seen !== wanted) request.destroy(new Error("the server's certificate is not the one this user logged in to"));
+            if (seen !== wanted)
+              request.destroy(new Error("the server's certificate is not the one this user logged in to"));
             else request.end();
           });
         });

@@ -48,7 +48,11 @@ export type Client = {
   /** Calls a route. Throws the server's `Fault`, or `host.unreachable` when there is no server. */
   call<N extends RouteName>(name: N, input: CallInput<N>, signal: AbortSignal): Promise<ReplyOf<N>>;
   /** Calls a route that answers with a file, without holding it in memory. */
-  download<N extends "exportImage" | "exportVm">(name: N, input: CallInput<N>, signal: AbortSignal): Promise<Download>;
+  download<N extends "exportImage" | "exportVm">(
+    name: N,
+    input: CallInput<N>,
+    signal: AbortSignal,
+  ): Promise<Download>;
 };
 
 export type ClientOptions = {
@@ -165,7 +169,15 @@ export async function waitForOperation(
 }
 
 /** Reads all pages of a list. */
-export async function* listAll<N extends "listVms" | "listImages" | "listNetworks" | "listSecurityGroups" | "listOperations" | "listEvents">(
+export async function* listAll<
+  N extends
+    | "listVms"
+    | "listImages"
+    | "listNetworks"
+    | "listSecurityGroups"
+    | "listOperations"
+    | "listEvents",
+>(
   client: Client,
   name: N,
   query: NonNullable<CallInput<N>["query"]>,

@@ -214,7 +214,10 @@ const answers: { readonly [N in RouteName]?: Answer } = {
     value: { items: [{ name: "debian-12", title: "Debian 12", url: "https://cloud.debian.org/" }] },
   }),
   listNetworks: (state, { query }) => page(state, mockNetworks(state), query),
-  getNetwork: (state, { params }) => ({ status: 200, value: findMockNetwork(state, params["network"] ?? "") }),
+  getNetwork: (state, { params }) => ({
+    status: 200,
+    value: findMockNetwork(state, params["network"] ?? ""),
+  }),
   createNetwork: (state, { body }) => ({ status: 202, value: mockCreateNetwork(state, body as NetworkSpec) }),
   deleteNetwork: (state, { params }) => ({
     status: 202,

@@ -37,7 +37,9 @@ export type Problem = Static<typeof ProblemSchema>;
 
 const TargetSchema = Type.Object({
   kind: Type.Union(
-    (["vm", "image", "host", "token", "network", "security_group"] as const).map((kind) => Type.Literal(kind)),
+    (["vm", "image", "host", "token", "network", "security_group"] as const).map((kind) =>
+      Type.Literal(kind),
+    ),
   ),
   id: text,
   name: Type.Optional(text),

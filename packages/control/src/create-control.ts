@@ -99,7 +99,9 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
   for (const id of view.vms.ids()) queues.vm.nudge(id);
   for (const id of view.images.ids()) queues.image.nudge(id);
   await parts.hostFacts.refresh(alive).catch(() => {}); // followHost reports and retries
-  await declareDefaultNetwork(parts, alive).catch((error: unknown) => log.warn({ err: error }, "no default network"));
+  await declareDefaultNetwork(parts, alive).catch((error: unknown) =>
+    log.warn({ err: error }, "no default network"),
+  );
   const background = [
     followHost(parts, alive),
     sweepNowAndThen(parts, alive),
@@ -131,7 +133,8 @@ function wakeSnapshots({ view, nudge }: ControlParts): void {
 /** A network's rules name the NICs on it: they follow each change of a VM that has one there. */
 function wakeNetworks({ view, nudge }: ControlParts): void {
   const before = new Map<string, VmRecord>();
-  for (const { record } of view.vms.entries()) if (networksOf(record).length > 0) before.set(record.id, record);
+  for (const { record } of view.vms.entries())
+    if (networksOf(record).length > 0) before.set(record.id, record);
   view.listen((changes) => {
     for (const { kind, id } of changes) {
       if (kind !== "vm") continue;
@@ -139,7 +142,11 @@ function wakeNetworks({ view, nudge }: ControlParts): void {
       if (old === now || (old === undefined && networksOf(now).length === 0)) continue;
       if (now === undefined || networksOf(now).length === 0) before.delete(id);
       else before.set(id, now);
-      if (JSON.stringify(old?.spec.nics) === JSON.stringify(now?.spec.nics) && old?.spec.name === now?.spec.name) continue;
+      if (
+        JSON.stringify(old?.spec.nics) === JSON.stringify(now?.spec.nics) &&
+        old?.spec.name === now?.spec.name
+      )
+        continue;
       for (const network of new Set([...networksOf(old), ...networksOf(now)])) nudge("network", network);
     }
   });

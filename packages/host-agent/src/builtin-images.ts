@@ -8,7 +8,12 @@ type Manifest = {
   name: string;
   kind: "disk" | "kernel";
   os: { family: string; id: string; version: string };
-  files: Partial<Record<"disk" | "kernel" | "kernelUefi" | "initrd", { path: string; format?: "qcow2"; sizeBytes?: number }>>;
+  files: Partial<
+    Record<
+      "disk" | "kernel" | "kernelUefi" | "initrd",
+      { path: string; format?: "qcow2"; sizeBytes?: number }
+    >
+  >;
   cmdline?: string;
   firmware: ("bios" | "uefi")[];
   hasAgent: boolean;
@@ -40,7 +45,11 @@ export async function findBuiltinImage(root: string | undefined, name: string): 
 function fromManifest(manifest: Manifest, folder: string): BuiltinImage {
   const { disk, kernel, kernelUefi, initrd } = manifest.files;
   const content = manifest.kind === "disk" ? disk : kernel;
-  if (content === undefined) throw new Fault("image.unreadable", `The manifest of ${manifest.name} names no content; run npm run setup.`);
+  if (content === undefined)
+    throw new Fault(
+      "image.unreadable",
+      `The manifest of ${manifest.name} names no content; run npm run setup.`,
+    );
   return {
     kind: manifest.kind,
     format: content.format ?? "raw",

@@ -11,7 +11,15 @@ import { findJail, type FoundJail } from "@serai/hypervisor/jail/jail";
 import { findQemu, type QemuInfo } from "@serai/hypervisor/qemu-info";
 import { openVmDriver, type VmDriver } from "@serai/hypervisor/vm-driver";
 import type { HostReport, HostUsage } from "@serai/model/host";
-import type { ExecRequest, ExecResult, ExportWish, HostVerb, ImageFacts, SweepReport, VmStream } from "@serai/model/host-request";
+import type {
+  ExecRequest,
+  ExecResult,
+  ExportWish,
+  HostVerb,
+  ImageFacts,
+  SweepReport,
+  VmStream,
+} from "@serai/model/host-request";
 import type { ImageGuest, ImageKind } from "@serai/model/image";
 import type { DiskExportFormat } from "@serai/model/image-format";
 import { phaseFor, type SnapshotRecord, type SnapshotReport, type SnapshotVerb } from "@serai/model/snapshot";
@@ -45,11 +53,20 @@ export type HostAgent = {
   exec(vm: string, request: ExecRequest, signal: AbortSignal): Promise<ExecResult>;
   screenshot(vm: string, signal: AbortSignal): Promise<Uint8Array>;
   openStream(vm: string, stream: VmStream, signal: AbortSignal): Promise<Duplex>;
-  takeImage(image: string, generation: number, signal: AbortSignal): Promise<ImageFacts & { kind: ImageKind; guest?: ImageGuest }>;
+  takeImage(
+    image: string,
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<ImageFacts & { kind: ImageKind; guest?: ImageGuest }>;
   removeImage(image: string, generation: number, signal: AbortSignal): Promise<void>;
   exportImage(image: string, format: DiskExportFormat, signal: AbortSignal): Promise<Export>;
   exportVm(vm: string, wish: ExportWish, signal: AbortSignal): Promise<Export>;
-  actOnSnapshot(verb: SnapshotVerb, snapshot: string, generation: number, signal: AbortSignal): Promise<SnapshotReport>;
+  actOnSnapshot(
+    verb: SnapshotVerb,
+    snapshot: string,
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<SnapshotReport>;
   ensureNetwork(network: string, generation: number, signal: AbortSignal): Promise<void>;
   removeNetwork(network: string, generation: number, signal: AbortSignal): Promise<void>;
   applyNetworkRules(network: string, signal: AbortSignal): Promise<void>;
@@ -67,13 +84,28 @@ export async function createHostAgent(config: HostAgentConfig, signal: AbortSign
     cache: join(config.directory, "cache"),
   };
   // Other users may pass through, to reach the one directory that is theirs, but not look around.
-  for (const path of [config.directory, ...Object.values(directories)]) await mkdir(path, { recursive: true, mode: 0o711 });
-  const [qemu, jail] = await Promise.all([findQemu({ cacheDir: directories.cache }, signal), findJail(signal)]);
+  for (const path of [config.directory, ...Object.values(directories)])
+    await mkdir(path, { recursive: true, mode: 0o711 });
+  const [qemu, jail] = await Promise.all([
+    findQemu({ cacheDir: directories.cache }, signal),
+    findJail(signal),
+  ]);
   const accelerator = await probeAccelerator(
-    { qemuPath: qemu.path, qemuVersion: qemu.version, kernelRelease: qemu.kernelRelease, cacheDir: directories.cache },
+    {
+      qemuPath: qemu.path,
+      qemuVersion: qemu.version,
+      kernelRelease: qemu.kernelRelease,
+      cacheDir: directories.cache,
+    },
     signal,
   );
-  const host = new OpenHost(config, directories, { qemu, jail, accelerator, groups: openVmGroups(), users: await openVmUsers(directories.volumes, config.isPrivileged) });
+  const host = new OpenHost(config, directories, {
+    qemu,
+    jail,
+    accelerator,
+    groups: openVmGroups(),
+    users: await openVmUsers(directories.volumes, config.isPrivileged),
+  });
   await host.adopt(signal);
   return host;
 }
@@ -108,9 +140,16 @@ class OpenHost implements HostAgent {
     this.#means = means;
     this.#intents = trustedIntents(config.intents);
     this.#pool = layeredPool(directoryPool("default", directories.volumes), directories.vms);
-    this.#snapshots = snapshotKeeper({ directories, owner: (vm) => this.#owner(vm), now: () => timestamp(config.clock) });
+    this.#snapshots = snapshotKeeper({
+      directories,
+      owner: (vm) => this.#owner(vm),
+      now: () => timestamp(config.clock),
+    });
     const { directory, isPrivileged, logger } = config;
-    this.#networks = openHostNetworks({ directory, isPrivileged, intents: this.#intents, logger }, AbortSignal.timeout(60_000));
+    this.#networks = openHostNetworks(
+      { directory, isPrivileged, intents: this.#intents, logger },
+      AbortSignal.timeout(60_000),
+    );
     this.#images = imageLibrary(directories.images);
     this.#exports = openExports(join(config.directory, "exports"));
     this.#startedAt = timestamp(config.clock);
@@ -132,7 +171,22 @@ class OpenHost implements HostAgent {
     const { hostId, seraiVersion, isPrivileged } = this.#config;
     const { qemu, accelerator, jail, groups } = this.#means;
     const networks = await this.#networks.features();
-    return describeHost({ hostId, seraiVersion, isPrivileged, startedAt: this.#startedAt, qemu, accelerator, jail, groups, networks, pool: this.#pool, poolPath: this.#directories.volumes }, signal);
+    return describeHost(
+      {
+        hostId,
+        seraiVersion,
+        isPrivileged,
+        startedAt: this.#startedAt,
+        qemu,
+        accelerator,
+        jail,
+        groups,
+        networks,
+        pool: this.#pool,
+        poolPath: this.#directories.volumes,
+      },
+      signal,
+    );
   }
 
   async look(vm: string, _signal: AbortSignal): Promise<VmSighting> {
@@ -150,7 +204,10 @@ class OpenHost implements HostAgent {
       const record = this.#currentRecord(vm, generation);
       const seen = await this.look(vm, signal);
       if (!isVerbAllowed(verb, record, seen)) {
-        throw new Fault("vm.wrong_state", `The stored intent of VM ${vm} gives no reason to ${verb.replaceAll("_", " ")} it.`);
+        throw new Fault(
+          "vm.wrong_state",
+          `The stored intent of VM ${vm} gives no reason to ${verb.replaceAll("_", " ")} it.`,
+        );
       }
       await this.#perform(verb, record, signal);
       return this.look(vm, signal);
@@ -201,15 +258,25 @@ class OpenHost implements HostAgent {
     assertId(image);
     return this.#oneAtATime(image, async () => {
       const record = this.#intents.image(image);
-      if (record === undefined) throw new Fault("image.not_found", `There is no image ${image} in the store.`);
+      if (record === undefined)
+        throw new Fault("image.not_found", `There is no image ${image} in the store.`);
       if (record.generation !== generation) throw stale("image", image, record.generation);
       if (record.source.kind === "builtin") {
-        return this.#images.takeBuiltin(image, await findBuiltinImage(this.#config.builtinImages, record.source.name), signal);
+        return this.#images.takeBuiltin(
+          image,
+          await findBuiltinImage(this.#config.builtinImages, record.source.name),
+          signal,
+        );
       }
-      if (record.format === undefined) throw new Fault("image.unreadable", `The format of image ${image} was not declared.`);
+      if (record.format === undefined)
+        throw new Fault("image.unreadable", `The format of image ${image} was not declared.`);
       const sha256 = record.sha256 ?? (record.source.kind === "url" ? record.source.sha256 : undefined);
       const path = join(this.#config.spoolDirectory, image);
-      return this.#images.takeSpooled(image, { path, format: record.format, ...(sha256 !== undefined && { sha256 }) }, signal);
+      return this.#images.takeSpooled(
+        image,
+        { path, format: record.format, ...(sha256 !== undefined && { sha256 }) },
+        signal,
+      );
     });
   }
 
@@ -237,21 +304,33 @@ class OpenHost implements HostAgent {
       const record = this.#intents.vm(vm);
       if (record === undefined) throw new Fault("vm.not_found", `There is no VM ${vm} in the store.`);
       const { state } = await this.look(vm, signal);
-      if (state !== "absent") throw new Fault("vm.wrong_state", `${record.spec.name} is ${state}: stop it before it is exported.`);
+      if (state !== "absent")
+        throw new Fault("vm.wrong_state", `${record.spec.name} is ${state}: stop it before it is exported.`);
       await this.#provision(record, signal);
       const owner = this.#owner(vm);
-      const wish = { record, format, ...(disk !== undefined && { disk }), ...(owner !== undefined && { owner }) };
+      const wish = {
+        record,
+        format,
+        ...(disk !== undefined && { disk }),
+        ...(owner !== undefined && { owner }),
+      };
       return exportVm(wish, { ...this.#stores(), exports: this.#exports }, signal);
     });
   }
 
-  actOnSnapshot(verb: SnapshotVerb, id: string, generation: number, signal: AbortSignal): Promise<SnapshotReport> {
+  actOnSnapshot(
+    verb: SnapshotVerb,
+    id: string,
+    generation: number,
+    signal: AbortSignal,
+  ): Promise<SnapshotReport> {
     assertId(id);
     const vm = this.#snapshotFor(verb, id, generation).vm;
     return this.#oneAtATime(vm, async () => {
       const snapshot = this.#snapshotFor(verb, id, generation); // read again: it may have waited
       const record = this.#intents.vm(vm);
-      if (record === undefined || record.isDeleting) throw new Fault("vm.not_found", `There is no VM ${vm} in the store.`);
+      if (record === undefined || record.isDeleting)
+        throw new Fault("vm.not_found", `There is no VM ${vm} in the store.`);
       await this.#provision(record, signal);
       const plan = await launchPlanFor(record, this.#stores(), signal);
       const driver = await this.#driver(vm, signal);
@@ -261,7 +340,8 @@ class OpenHost implements HostAgent {
 
   #snapshotFor(verb: SnapshotVerb, id: string, generation: number): SnapshotRecord {
     const snapshot = this.#intents.snapshot(id);
-    if (snapshot === undefined) throw new Fault("snapshot.not_found", `There is no snapshot ${id} in the store.`);
+    if (snapshot === undefined)
+      throw new Fault("snapshot.not_found", `There is no snapshot ${id} in the store.`);
     if (snapshot.generation !== generation) throw stale("snapshot", id, snapshot.generation);
     if (snapshot.phase === phaseFor[verb]) return snapshot;
     throw new Fault("vm.wrong_state", `The stored intent of snapshot ${id} gives no reason to ${verb} it.`);
@@ -298,7 +378,9 @@ class OpenHost implements HostAgent {
   async close(): Promise<void> {
     for (const queue of this.#subscribers) queue.end();
     const drivers = await Promise.allSettled(this.#drivers.values());
-    await Promise.all(drivers.map(async (settled) => (settled.status === "fulfilled" ? settled.value.close() : undefined)));
+    await Promise.all(
+      drivers.map(async (settled) => (settled.status === "fulfilled" ? settled.value.close() : undefined)),
+    );
     await this.#networks.close();
   }
 
@@ -360,7 +442,8 @@ class OpenHost implements HostAgent {
     // A clone's turn holds its origin's turn, never the other way round: an origin is always the older one.
     await this.#oneAtATime(origin.vm, async () => {
       const source = this.#intents.vm(origin.vm);
-      if (source === undefined || source.isDeleting) throw new Fault("vm.wrong_state", "The VM to clone is gone.");
+      if (source === undefined || source.isDeleting)
+        throw new Fault("vm.wrong_state", "The VM to clone is gone.");
       await this.#provision(source, signal);
       const plan = await launchPlanFor(source, this.#stores(), signal);
       const [driver, from] = [await this.#driver(record.id, signal), await this.#driver(source.id, signal)];
@@ -420,7 +503,10 @@ class OpenHost implements HostAgent {
         onChange: (sighting) => {
           for (const queue of this.#subscribers) {
             // A reader this far behind must begin anew rather than miss one.
-            if (!queue.push(sighting)) queue.end(new Fault("host.unreachable", "The reader of sightings fell behind; read them anew."));
+            if (!queue.push(sighting))
+              queue.end(
+                new Fault("host.unreachable", "The reader of sightings fell behind; read them anew."),
+              );
           }
         },
       },

@@ -44,11 +44,17 @@ export async function describeHost(known: Known, signal: AbortSignal): Promise<H
     isPrivileged: known.isPrivileged,
     features: [
       { name: "kvm", isAvailable: accelerator.kind === "kvm", note: accelerator.reason },
-      { name: "uefi", isAvailable: qemu.firmware !== undefined, note: qemu.firmware?.uefiCode ?? "install the ovmf package" },
+      {
+        name: "uefi",
+        isAvailable: qemu.firmware !== undefined,
+        note: qemu.firmware?.uefiCode ?? "install the ovmf package",
+      },
       {
         name: "user per VM",
         isAvailable: known.isPrivileged,
-        note: known.isPrivileged ? "each QEMU runs as a user of its own" : "needs root; all QEMUs run as your user",
+        note: known.isPrivileged
+          ? "each QEMU runs as a user of its own"
+          : "needs root; all QEMUs run as your user",
       },
       { name: "jail", isAvailable: known.jail.jail !== undefined, note: known.jail.note },
       {
@@ -68,14 +74,25 @@ async function tunFeature(): Promise<HostReport["features"][number]> {
     () => true,
     () => false,
   );
-  return { name: "tun", isAvailable, note: isAvailable ? "taps can be made" : "/dev/net/tun cannot be opened" };
+  return {
+    name: "tun",
+    isAvailable,
+    note: isAvailable ? "taps can be made" : "/dev/net/tun cannot be opened",
+  };
 }
 
 /** Reads live figures; a VM that ends meanwhile is left out. */
-export async function sampleUsage(drivers: readonly VmDriver[], at: string, signal: AbortSignal): Promise<HostUsage> {
+export async function sampleUsage(
+  drivers: readonly VmDriver[],
+  at: string,
+  signal: AbortSignal,
+): Promise<HostUsage> {
   signal.throwIfAborted();
   const samples = await Promise.allSettled(drivers.map((driver) => driver.usage()));
-  const times = cpus().map(({ times: { user, nice, sys, irq, idle } }) => ({ busy: user + nice + sys + irq, idle }));
+  const times = cpus().map(({ times: { user, nice, sys, irq, idle } }) => ({
+    busy: user + nice + sys + irq,
+    idle,
+  }));
   const busy = times.reduce((sum, cpu) => sum + cpu.busy, 0) / 1000;
   const idle = times.reduce((sum, cpu) => sum + cpu.idle, 0) / 1000;
   return {
@@ -83,6 +100,8 @@ export async function sampleUsage(drivers: readonly VmDriver[], at: string, sign
     cpuSeconds: { busy, total: busy + idle },
     memoryBytes: totalmem(),
     memoryAvailableBytes: freemem(),
-    vms: samples.flatMap((sample) => (sample.status === "fulfilled" && sample.value !== undefined ? [sample.value] : [])),
+    vms: samples.flatMap((sample) =>
+      sample.status === "fulfilled" && sample.value !== undefined ? [sample.value] : [],
+    ),
   };
 }

@@ -1,9 +1,5 @@
 import { ExecRequestSchema, hostVerbs, IdSchema, type ExportWish } from "@serai/model/host-request";
-import {
-  diskExportFormats,
-  vmExportFormats,
-  type DiskExportFormat,
-} from "@serai/model/image-format";
+import { diskExportFormats, vmExportFormats, type DiskExportFormat } from "@serai/model/image-format";
 import { Type } from "@serai/model/schema";
 import { schemaCheck } from "@serai/model/schema-check";
 import { DeviceNameSchema } from "@serai/model/vm-spec";
@@ -102,11 +98,12 @@ export const hostRequests: Readonly<Record<string, HostRequest>> = {
   "remove-image": request<ImageBody>(image, (agent, body, signal) =>
     agent.removeImage(body.image, body.generation, signal),
   ),
-  "export-image": request<ExportImageBody>(
-    exportImage,
-    (agent, body, signal) => agent.exportImage(body.image, body.format, signal),
+  "export-image": request<ExportImageBody>(exportImage, (agent, body, signal) =>
+    agent.exportImage(body.image, body.format, signal),
   ),
-  "export-vm": request<ExportVmBody>(exportVm, (agent, { vm: id, ...wish }, signal) => agent.exportVm(id, wish, signal)),
+  "export-vm": request<ExportVmBody>(exportVm, (agent, { vm: id, ...wish }, signal) =>
+    agent.exportVm(id, wish, signal),
+  ),
   "ensure-network": request<NetworkBody>(
     network,
     (agent, body, signal) => agent.ensureNetwork(body.network, body.generation, signal),

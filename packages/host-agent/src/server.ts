@@ -114,7 +114,10 @@ function reply(response: ServerResponse, status: number, body: unknown): void {
   }
   if (isExport(body)) {
     // Whichever end goes first, the other goes too, and with the stream what was made for it.
-    response.writeHead(status, { "content-type": "application/octet-stream", "content-length": body.sizeBytes });
+    response.writeHead(status, {
+      "content-type": "application/octet-stream",
+      "content-length": body.sizeBytes,
+    });
     pipeline(body.content, response).catch(() => {});
     return;
   }

@@ -36,7 +36,17 @@ const valid = {
 
 const reading = (record: unknown) => {
   const text = typeof record === "string" ? record : JSON.stringify(record);
-  const source: IntentSource = { vm: () => text, image: () => text, snapshot: () => text, network: () => text, securityGroups: () => [text], vmIds: () => [id, "../../etc"], vmsContaining: () => [{ id, text }], imageIds: () => [], networkIds: () => [] };
+  const source: IntentSource = {
+    vm: () => text,
+    image: () => text,
+    snapshot: () => text,
+    network: () => text,
+    securityGroups: () => [text],
+    vmIds: () => [id, "../../etc"],
+    vmsContaining: () => [{ id, text }],
+    imageIds: () => [],
+    networkIds: () => [],
+  };
   return trustedIntents(source);
 };
 
@@ -45,26 +55,47 @@ test("a valid record is read as it is", () => {
 });
 
 const planted: [string, unknown][] = [
-  ["a path in the image of a disk", { ...valid, spec: { ...valid.spec, disks: [{ name: "root", image: "../../etc/shadow" }] } }],
-  ["a disk name that leaves its directory", { ...valid, spec: { ...valid.spec, disks: [{ name: "../x", sizeBytes: 1048576 }] } }],
+  [
+    "a path in the image of a disk",
+    { ...valid, spec: { ...valid.spec, disks: [{ name: "root", image: "../../etc/shadow" }] } },
+  ],
+  [
+    "a disk name that leaves its directory",
+    { ...valid, spec: { ...valid.spec, disks: [{ name: "../x", sizeBytes: 1048576 }] } },
+  ],
   ["options in the machine type", { ...valid, machineType: "pc-q35-7.2,firmware=/etc/shadow" }],
   ["a uuid with options", { ...valid, uuid: "00000000-0000-4000-8000-000000000000,x=y" }],
   ["another VM's id", { ...valid, id: "vm-000000000002" }],
   ["an unknown field in the spec", { ...valid, spec: { ...valid.spec, extraArgs: ["-monitor", "stdio"] } }],
   ["a spec that lacks its memory", { ...valid, spec: { ...valid.spec, memoryBytes: undefined } }],
-  ["a forward to a privileged port", { ...valid, spec: { ...valid.spec, nics: [{ name: "nic0", forwards: [{ protocol: "tcp", hostPort: 22, guestPort: 22 }] }] } }],
+  [
+    "a forward to a privileged port",
+    {
+      ...valid,
+      spec: {
+        ...valid.spec,
+        nics: [{ name: "nic0", forwards: [{ protocol: "tcp", hostPort: 22, guestPort: 22 }] }],
+      },
+    },
+  ],
   ["no JSON", "{"],
   ["null", null],
 ];
 for (const [what, record] of planted) {
   test(`a record with ${what} is refused`, () => {
-    assert.throws(() => reading(record).vm(id), (error) => isFault(error, "vm.spec_invalid"));
+    assert.throws(
+      () => reading(record).vm(id),
+      (error) => isFault(error, "vm.spec_invalid"),
+    );
   });
 }
 
 test("a key that is not an id is no id", () => {
   assert.deepEqual([...reading(valid).vmIds()], [id]);
-  assert.throws(() => assertId("../../etc"), (error) => isFault(error, "request.malformed"));
+  assert.throws(
+    () => assertId("../../etc"),
+    (error) => isFault(error, "request.malformed"),
+  );
 });
 
 const network = {
@@ -88,11 +119,17 @@ const plantedNetworks: [string, unknown][] = [
 ];
 for (const [what, record] of plantedNetworks) {
   test(`a network with ${what} is refused`, () => {
-    assert.throws(() => reading(record).network(network.id), (error) => isFault(error, "vm.spec_invalid"));
+    assert.throws(
+      () => reading(record).network(network.id),
+      (error) => isFault(error, "vm.spec_invalid"),
+    );
   });
 }
 
 test("a security group with a rule of its own language is refused", () => {
   const spec = { name: "web", rules: [{ direction: "in", protocol: "tcp } accept", ports: { first: 22 } }] };
-  assert.throws(() => reading({ spec }).securityGroups(), (error) => isFault(error, "vm.spec_invalid"));
+  assert.throws(
+    () => reading({ spec }).securityGroups(),
+    (error) => isFault(error, "vm.spec_invalid"),
+  );
 });

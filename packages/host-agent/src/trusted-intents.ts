@@ -21,7 +21,9 @@ const VmRecordSchema = Type.Object({
   spec: VmSpecSchema,
   machineType: Type.String({ pattern: "^pc-q35-[0-9]{1,2}\\.[0-9]{1,2}$" }),
   uuid: Type.String({ pattern: "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$" }),
-  power: Type.Union((["running", "paused", "stopped", "suspended"] as const).map((power) => Type.Literal(power))),
+  power: Type.Union(
+    (["running", "paused", "stopped", "suspended"] as const).map((power) => Type.Literal(power)),
+  ),
   stop: Type.Object({ isForced: Type.Boolean() }),
   resetCount: counter,
   isDeleting: Type.Boolean(),
@@ -40,7 +42,10 @@ const ImageRecordSchema = Type.Object({
   id: IdSchema,
   source: Type.Union([
     Type.Object({ kind: Type.Literal("builtin"), name: ImageNameSchema }),
-    Type.Object({ kind: Type.Union([Type.Literal("upload"), Type.Literal("catalogue"), Type.Literal("url")]), sha256 }),
+    Type.Object({
+      kind: Type.Union([Type.Literal("upload"), Type.Literal("catalogue"), Type.Literal("url")]),
+      sha256,
+    }),
   ]),
   format: Type.Optional(Type.Union(importFormats.map((format) => Type.Literal(format)))),
   sha256,
@@ -73,7 +78,9 @@ const SnapshotRecordSchema = Type.Object({
   id: IdSchema,
   vm: IdSchema,
   hasMemory: Type.Boolean(),
-  phase: Type.Union((["creating", "ready", "reverting", "deleting"] as const).map((phase) => Type.Literal(phase))),
+  phase: Type.Union(
+    (["creating", "ready", "reverting", "deleting"] as const).map((phase) => Type.Literal(phase)),
+  ),
   generation: counter,
 });
 
@@ -116,8 +123,7 @@ export function trustedIntents(source: IntentSource): Intents {
         if (!groupCheck.matches(record)) throw refused("a security group", "");
         return record.spec;
       }),
-    vmsNaming: (id) =>
-      source.vmsContaining(id).map(({ id: vm, text }) => trustedVm(vm, text) as VmRecord),
+    vmsNaming: (id) => source.vmsContaining(id).map(({ id: vm, text }) => trustedVm(vm, text) as VmRecord),
     networkIds: () => new Set(source.networkIds().filter((id) => idCheck.matches(id))),
     vmIds: () => new Set(source.vmIds().filter((id) => idCheck.matches(id))),
     imageIds: () => new Set(source.imageIds().filter((id) => idCheck.matches(id))),
@@ -127,7 +133,11 @@ export function trustedIntents(source: IntentSource): Intents {
 function trustedVm(id: string, text: string | undefined): VmRecord | undefined {
   const record = parse(text);
   if (record === undefined) return undefined;
-  if (!vmCheck.matches(record) || record.id !== id || required.some((field) => record.spec[field] === undefined)) {
+  if (
+    !vmCheck.matches(record) ||
+    record.id !== id ||
+    required.some((field) => record.spec[field] === undefined)
+  ) {
     throw refused("VM", id);
   }
   return record as unknown as VmRecord; // what a host acts on was checked; the rest it does not read
@@ -135,7 +145,8 @@ function trustedVm(id: string, text: string | undefined): VmRecord | undefined {
 
 /** Refuses what is not shaped like one of our ids, before it is used as a file name. */
 export function assertId(id: string): void {
-  if (!idCheck.matches(id)) throw new Fault("request.malformed", "That is not an id; ids look like vm-3k9d0xq2m7ap.");
+  if (!idCheck.matches(id))
+    throw new Fault("request.malformed", "That is not an id; ids look like vm-3k9d0xq2m7ap.");
 }
 
 function parse(text: string | undefined): unknown {
@@ -148,4 +159,7 @@ function parse(text: string | undefined): unknown {
 }
 
 const refused = (what: string, id: string): Fault =>
-  new Fault("vm.spec_invalid", `The stored record of ${what} ${id} is not valid; the host refuses to act on it.`);
+  new Fault(
+    "vm.spec_invalid",
+    `The stored record of ${what} ${id} is not valid; the host refuses to act on it.`,
+  );

@@ -9,7 +9,9 @@ export const defaultOvercommit: OvercommitRatios = { cpu: 16, memory: 1.5 };
 /** Kept for the host's own processes, whatever guests want. */
 export const hostReserveBytes = 512 * MiB;
 
-export type Verdict = { isAdmitted: true } | { isAdmitted: false; reason: string; missingBytes: number; missingCpus: number };
+export type Verdict =
+  | { isAdmitted: true }
+  | { isAdmitted: false; reason: string; missingBytes: number; missingCpus: number };
 
 /**
  * Decides whether one more VM may run besides those that already do (`running`, sums of their sizes).
@@ -28,7 +30,9 @@ export function admit(asked: Demand, running: Demand, capacity: Capacity, ratios
     );
   }
   if (missingCpus > 0) {
-    reasons.push(`CPUs: ${asked.cpus} asked, ${running.cpus} of ${cpuLimit} promised already, ${missingCpus} missing`);
+    reasons.push(
+      `CPUs: ${asked.cpus} asked, ${running.cpus} of ${cpuLimit} promised already, ${missingCpus} missing`,
+    );
   }
   return { isAdmitted: false, reason: reasons.join("; "), missingBytes, missingCpus };
 }

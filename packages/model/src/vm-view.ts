@@ -8,7 +8,9 @@ import type { VmRecord, VmStatus } from "./vm.ts";
 export function vmView(record: VmRecord, status: VmStatus, networkName: (id: string) => string) {
   const { sighting } = status;
   const nics = record.spec.nics.map((nic) => ({ ...nic, network: networkName(nic.network) }));
-  const reserved = nics.flatMap(({ address4, address6 }) => [address4, address6].filter((at) => at !== undefined));
+  const reserved = nics.flatMap(({ address4, address6 }) =>
+    [address4, address6].filter((at) => at !== undefined),
+  );
   return {
     id: record.id,
     ...record.spec,
@@ -18,7 +20,8 @@ export function vmView(record: VmRecord, status: VmStatus, networkName: (id: str
     power: record.power,
     state: sighting.state,
     agent: sighting.agent,
-    addresses: reserved.length === 0 ? sighting.addresses : [...new Set([...reserved, ...sighting.addresses])],
+    addresses:
+      reserved.length === 0 ? sighting.addresses : [...new Set([...reserved, ...sighting.addresses])],
     hasDisplay: sighting.hasDisplay,
     accelerator: sighting.accelerator,
     pid: sighting.pid,

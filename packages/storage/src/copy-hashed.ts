@@ -62,4 +62,5 @@ export async function hashFile(
 const zeros = Buffer.alloc(chunkBytes);
 const isZero = (chunk: Buffer): boolean => chunk.equals(zeros.subarray(0, chunk.length));
 
-const notPlain = (): Fault => new Fault("image.hostile", "The image is refused. Its content is not a plain file.");
+const notPlain = (): Fault =>
+  new Fault("image.hostile", "The image is refused. Its content is not a plain file.");

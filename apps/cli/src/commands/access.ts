@@ -15,12 +15,22 @@ export async function listTokens(context: Context): Promise<void> {
       ? "There are no API tokens; make one with serai token create NAME."
       : table(
           ["NAME", "ID", "ROLE", "CREATED", "EXPIRES"],
-          items.map((token) => [plain(token.name), token.id, token.role, token.createdAt, token.expiresAt ?? "never"]),
+          items.map((token) => [
+            plain(token.name),
+            token.id,
+            token.role,
+            token.createdAt,
+            token.expiresAt ?? "never",
+          ]),
         ),
   );
 }
 
-export async function createToken(context: Context, name: string, options: { role: string; days?: string }): Promise<void> {
+export async function createToken(
+  context: Context,
+  name: string,
+  options: { role: string; days?: string },
+): Promise<void> {
   const body = {
     name,
     role: options.role as Role,

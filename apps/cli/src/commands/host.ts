@@ -17,12 +17,26 @@ export async function showHost(context: Context): Promise<void> {
         ["Firmware", host.firmware.join(", ")],
         ["CPUs", String(host.cpus)],
         ["Memory", `${bytes(host.memoryBytes)}, ${bytes(host.memoryAvailableBytes)} available`],
-        ...host.pools.map((pool) => [`Pool ${pool.name}`, `${pool.path}, ${bytes(pool.availableBytes)} of ${bytes(pool.capacityBytes)} available`] as const),
-        ["Isolation", host.isPrivileged ? "each guest runs as a user of its own" : "guests run as your user; as root each gets its own"],
+        ...host.pools.map(
+          (pool) =>
+            [
+              `Pool ${pool.name}`,
+              `${pool.path}, ${bytes(pool.availableBytes)} of ${bytes(pool.capacityBytes)} available`,
+            ] as const,
+        ),
+        [
+          "Isolation",
+          host.isPrivileged
+            ? "each guest runs as a user of its own"
+            : "guests run as your user; as root each gets its own",
+        ],
         ["Up", duration(Date.now() - Date.parse(host.startedAt))],
       ]),
       "",
-      table(["FEATURE", "", "NOTE"], host.features.map((feature) => [feature.name, feature.isAvailable ? "yes" : "no", feature.note])),
+      table(
+        ["FEATURE", "", "NOTE"],
+        host.features.map((feature) => [feature.name, feature.isAvailable ? "yes" : "no", feature.note]),
+      ),
     ].join("\n"),
   );
 }
@@ -47,12 +61,19 @@ export async function top(context: Context, options: { once?: boolean; seconds: 
 function screen(before: HostUsage, now: HostUsage, names: ReadonlyMap<string, string>): string {
   const seconds = (Date.parse(now.at) - Date.parse(before.at)) / 1000 || 1;
   const earlier = new Map(before.vms.map((vm) => [vm.vm, vm]));
-  const busy = (now.cpuSeconds.busy - before.cpuSeconds.busy) / (now.cpuSeconds.total - before.cpuSeconds.total || 1);
+  const busy =
+    (now.cpuSeconds.busy - before.cpuSeconds.busy) / (now.cpuSeconds.total - before.cpuSeconds.total || 1);
   const rows = now.vms
     .map((vm) => {
       const was = earlier.get(vm.vm);
-      const rate = (pick: (usage: typeof vm) => number) => (was === undefined ? 0 : Math.max(0, (pick(vm) - pick(was)) / seconds));
-      return { vm, cpu: rate((u) => u.cpuSeconds), read: rate((u) => u.diskReadBytes), written: rate((u) => u.diskWrittenBytes) };
+      const rate = (pick: (usage: typeof vm) => number) =>
+        was === undefined ? 0 : Math.max(0, (pick(vm) - pick(was)) / seconds);
+      return {
+        vm,
+        cpu: rate((u) => u.cpuSeconds),
+        read: rate((u) => u.diskReadBytes),
+        written: rate((u) => u.diskWrittenBytes),
+      };
     })
     .toSorted((a, b) => b.cpu - a.cpu);
   return [

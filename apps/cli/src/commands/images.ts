@@ -11,7 +11,12 @@ export async function listImages(context: Context, options: { catalogue?: boolea
   const client = await context.client();
   if (options.catalogue === true) {
     const { items } = await client.call("listCatalogue", {}, context.signal);
-    return context.show(items, () => table(["NAME", "TITLE", "FROM"], items.map((item) => [item.name, item.title, item.url])));
+    return context.show(items, () =>
+      table(
+        ["NAME", "TITLE", "FROM"],
+        items.map((item) => [item.name, item.title, item.url]),
+      ),
+    );
   }
   const images: ImageView[] = [];
   for await (const image of listAll(client, "listImages", {}, context.signal)) images.push(image);
@@ -34,24 +39,41 @@ export async function listImages(context: Context, options: { catalogue?: boolea
 }
 
 const phaseOf = (image: ImageView): string =>
-  image.phase === "receiving" && image.progress !== undefined ? `receiving ${Math.floor(image.progress * 100)} %` : image.phase;
+  image.phase === "receiving" && image.progress !== undefined
+    ? `receiving ${Math.floor(image.progress * 100)} %`
+    : image.phase;
 
 /** Sends a local file; an import that broke off goes on where it stopped when it is repeated. */
-export async function importImage(context: Context, file: string, options: { name?: string; format?: string }): Promise<void> {
+export async function importImage(
+  context: Context,
+  file: string,
+  options: { name?: string; format?: string },
+): Promise<void> {
   const info = await stat(file).catch((error: NodeJS.ErrnoException) => {
-    throw new Fault("request.malformed", `${file} cannot be read: ${error.code === "ENOENT" ? "there is no such file" : error.message}.`);
+    throw new Fault(
+      "request.malformed",
+      `${file} cannot be read: ${error.code === "ENOENT" ? "there is no such file" : error.message}.`,
+    );
   });
   if (!info.isFile()) throw new Fault("request.malformed", `${file} is not a file; name a disk image.`);
   const name = options.name ?? nameFrom(file);
   const format = (options.format as ImportFormat | undefined) ?? (await guessFrom(file));
   const client = await context.client();
-  const { receipt, id, offset } = await declare(client, { name, format, sizeBytes: info.size }, context.signal);
+  const { receipt, id, offset } = await declare(
+    client,
+    { name, format, sizeBytes: info.size },
+    context.signal,
+  );
   await send(context, client, { id, file, offset, sizeBytes: info.size });
-  if (receipt === undefined) return context.say(`Sent the rest of ${name}; serai image ls shows when it is ready.`);
+  if (receipt === undefined)
+    return context.say(`Sent the rest of ${name}; serai image ls shows when it is ready.`);
   const ended = await context.finish(receipt, `Checking ${name}`);
   const { appliance } = await client.call("getImage", { params: { image: id } }, context.signal);
   context.show(ended, () =>
-    [`Imported ${name} (${id}).`, ...(appliance?.warnings ?? []).map((warning) => `Note: ${plain(warning)}`)].join("\n"),
+    [
+      `Imported ${name} (${id}).`,
+      ...(appliance?.warnings ?? []).map((warning) => `Note: ${plain(warning)}`),
+    ].join("\n"),
   );
 }
 
@@ -62,7 +84,11 @@ async function declare(
 ): Promise<{ receipt?: Awaited<ReturnType<Context["finish"]>>; id: string; offset: number }> {
   const { name, format, sizeBytes } = wish;
   try {
-    const receipt = await client.call("createImage", { body: { name, source: { kind: "upload", format, sizeBytes } } }, signal);
+    const receipt = await client.call(
+      "createImage",
+      { body: { name, source: { kind: "upload", format, sizeBytes } } },
+      signal,
+    );
     return { receipt, id: receipt.target.id, offset: 0 };
   } catch (error) {
     if (!(error instanceof Fault) || error.code !== "name.taken") throw error;
@@ -81,14 +107,22 @@ async function send(
   const isTerminal = process.stderr.isTTY;
   async function* chunks() {
     let sent = offset;
-    for await (const chunk of source.createReadStream({ start: offset, autoClose: false, highWaterMark: 1024 * 1024 })) {
+    for await (const chunk of source.createReadStream({
+      start: offset,
+      autoClose: false,
+      highWaterMark: 1024 * 1024,
+    })) {
       yield chunk as Buffer;
       sent += (chunk as Buffer).length;
       if (isTerminal) process.stderr.write(`\r\u001b[KSending ${Math.floor((sent / sizeBytes) * 100)} %`);
     }
     if (isTerminal) process.stderr.write("\r\u001b[K");
   }
-  await client.call("uploadImage", { params: { image: id }, query: { offset }, body: chunks() }, context.signal);
+  await client.call(
+    "uploadImage",
+    { params: { image: id }, query: { offset }, body: chunks() },
+    context.signal,
+  );
 }
 
 const nameFrom = (file: string): string =>
@@ -105,7 +139,11 @@ async function guessFrom(file: string): Promise<ImportFormat> {
   return guessFormat(buffer.subarray(0, bytesRead), file);
 }
 
-export async function pullImage(context: Context, name: string, options: { as?: string; from?: string; sha256?: string; format?: string }): Promise<void> {
+export async function pullImage(
+  context: Context,
+  name: string,
+  options: { as?: string; from?: string; sha256?: string; format?: string },
+): Promise<void> {
   const client = await context.client();
   const source =
     options.from === undefined
@@ -113,10 +151,17 @@ export async function pullImage(context: Context, name: string, options: { as?: 
       : ({
           kind: "url",
           url: options.from,
-          format: (options.format as ImportFormat | undefined) ?? formatFromName(new URL(options.from).pathname) ?? "qcow2",
+          format:
+            (options.format as ImportFormat | undefined) ??
+            formatFromName(new URL(options.from).pathname) ??
+            "qcow2",
           ...(options.sha256 !== undefined && { sha256: options.sha256 }),
         } as const);
-  const receipt = await client.call("createImage", { body: { name: options.as ?? name, source } }, context.signal);
+  const receipt = await client.call(
+    "createImage",
+    { body: { name: options.as ?? name, source } },
+    context.signal,
+  );
   const ended = await context.finish(receipt, `Pulling ${name}`);
   context.show(ended, () => `Pulled ${options.as ?? name} (${ended.target.id}).`);
 }

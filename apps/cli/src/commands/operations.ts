@@ -7,7 +7,10 @@ import { parseWhole } from "../parse-values.ts";
 import { plain, since, table } from "../terminal-text.ts";
 import { openWebSocket } from "../web-socket.ts";
 
-export async function listOperations(context: Context, options: { limit?: string; all?: boolean }): Promise<void> {
+export async function listOperations(
+  context: Context,
+  options: { limit?: string; all?: boolean },
+): Promise<void> {
   const limit = parseWhole(options.limit ?? "50", "--limit", 1, 1000);
   const query = { limit, ...(options.all === true ? {} : {}) };
   const { items } = await (await context.client()).call("listOperations", { query }, context.signal);
@@ -35,20 +38,34 @@ export async function waitOperation(context: Context, reference: string): Promis
   const now = await client.call("getOperation", { params: { operation: reference } }, context.signal);
   // Unlike a command of one's own, leaving this wait must not cancel somebody's operation.
   const ended = await waitForOperation(client, now.id, {}, context.signal);
-  context.show(ended, () => `${ended.verb} of ${ended.target.name ?? ended.target.id}: ${ended.phase}${ended.fault === undefined ? "" : `: ${plain(ended.fault.message)}`}`);
+  context.show(
+    ended,
+    () =>
+      `${ended.verb} of ${ended.target.name ?? ended.target.id}: ${ended.phase}${ended.fault === undefined ? "" : `: ${plain(ended.fault.message)}`}`,
+  );
   if (ended.phase !== "succeeded") process.exitCode = 9;
 }
 
 export async function cancelOperation(context: Context, reference: string): Promise<void> {
   const client = await context.client();
-  const operation = await client.call("cancelOperation", { params: { operation: reference } }, context.signal);
-  context.show(operation, () => `${operation.verb} of ${operation.target.name ?? operation.target.id} is being cancelled.`);
+  const operation = await client.call(
+    "cancelOperation",
+    { params: { operation: reference } },
+    context.signal,
+  );
+  context.show(
+    operation,
+    () => `${operation.verb} of ${operation.target.name ?? operation.target.id} is being cancelled.`,
+  );
 }
 
 const line = (event: SeraiEvent): string =>
   `${event.at}  ${event.severity.padEnd(7)}  ${event.type.padEnd(18)}  ${plain(event.target.name ?? event.target.id).padEnd(16)}  ${plain(event.message)}`;
 
-export async function showEvents(context: Context, options: { follow?: boolean; limit?: string; target?: string }): Promise<void> {
+export async function showEvents(
+  context: Context,
+  options: { follow?: boolean; limit?: string; target?: string },
+): Promise<void> {
   const client = await context.client();
   const limit = parseWhole(options.limit ?? "50", "--limit", 1, 1000);
   const page = await client.call(
@@ -83,7 +100,8 @@ async function follow(
         from = frame.revision;
         if (frame.kind !== "event" || frame.type !== "put" || seen.has(frame.id)) return;
         seen.add(frame.id); // a frame may repeat after a reconnection
-        if (target === undefined || frame.object.target.id === target || frame.object.target.name === target) print(frame.object);
+        if (target === undefined || frame.object.target.id === target || frame.object.target.name === target)
+          print(frame.object);
       });
       socket.once("close", () => resolve());
       socket.once("error", () => resolve()); // "close" follows; reconnecting reports what is wrong

@@ -18,7 +18,8 @@ export type RunOptions = SpecOptions & { name?: string; detach?: boolean; rm?: b
 export async function runImage(context: Context, imageName: string, options: RunOptions): Promise<void> {
   const client = await context.client();
   const image = await ensureImage(context, client, imageName);
-  const name = options.name ?? `${image.name.replaceAll(/[^a-z0-9-]/g, "-")}-${randomBytes(2).toString("hex")}`;
+  const name =
+    options.name ?? `${image.name.replaceAll(/[^a-z0-9-]/g, "-")}-${randomBytes(2).toString("hex")}`;
   const source = image.kind === "kernel" ? { kernel: image.name } : { image: image.name };
   const receipt = await client.call(
     "createVm",
@@ -28,7 +29,10 @@ export async function runImage(context: Context, imageName: string, options: Run
   await context.finish(receipt, `Starting ${name}`);
   const vm = await client.call("getVm", { params: { vm: name } }, context.signal);
   if (options.detach === true) {
-    return context.show(vm, () => `${name} runs. serai vm console ${name} joins it, serai vm stop ${name} stops it.`);
+    return context.show(
+      vm,
+      () => `${name} runs. serai vm console ${name} joins it, serai vm stop ${name} stops it.`,
+    );
   }
   const how = await openConsole(context, name);
   if (options.rm === true) return remove(client, name);
@@ -63,7 +67,11 @@ async function ensureImage(context: Context, client: Client, name: string): Prom
     if (!(error instanceof Fault) || error.code !== "image.not_found") throw error;
   }
   if (!(await tryTake(context, client, { name, source: { kind: "builtin", name } }))) {
-    const receipt = await client.call("createImage", { body: { name, source: { kind: "catalogue", name } } }, context.signal);
+    const receipt = await client.call(
+      "createImage",
+      { body: { name, source: { kind: "catalogue", name } } },
+      context.signal,
+    );
     await context.finish(receipt, `Pulling ${name}`);
   }
   return get();

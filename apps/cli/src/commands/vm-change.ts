@@ -28,7 +28,12 @@ export type SpecOptions = {
 
 /** Options as a change; values the server checks are passed on as they are, so that there is one judge. */
 export function changeFrom(options: SpecOptions): VmChange {
-  const policy = { onShutdown: options.onShutdown, onPanic: options.onPanic, onHang: options.onHang, onCrash: options.onCrash };
+  const policy = {
+    onShutdown: options.onShutdown,
+    onPanic: options.onPanic,
+    onHang: options.onHang,
+    onCrash: options.onCrash,
+  };
   const given = Object.fromEntries(Object.entries(policy).filter(([, value]) => value !== undefined));
   return {
     ...(options.description !== undefined && { description: options.description }),
@@ -68,7 +73,11 @@ export function specFrom(name: string, options: SpecOptions): VmSpec {
   };
 }
 
-export async function createVm(context: Context, name: string, options: SpecOptions & { start?: boolean }): Promise<void> {
+export async function createVm(
+  context: Context,
+  name: string,
+  options: SpecOptions & { start?: boolean },
+): Promise<void> {
   const client = await context.client();
   const image =
     options.image === undefined
@@ -80,10 +89,17 @@ export async function createVm(context: Context, name: string, options: SpecOpti
     context.signal,
   );
   const ended = await context.finish(receipt, `Creating ${name}`);
-  context.show(ended, () => `Created ${name} (${ended.target.id})${options.start === true ? ", running" : ""}.`);
+  context.show(
+    ended,
+    () => `Created ${name} (${ended.target.id})${options.start === true ? ", running" : ""}.`,
+  );
 }
 
-export async function setVm(context: Context, reference: string, options: SpecOptions & { name?: string }): Promise<void> {
+export async function setVm(
+  context: Context,
+  reference: string,
+  options: SpecOptions & { name?: string },
+): Promise<void> {
   const client = await context.client();
   const body = { ...changeFrom(options), ...(options.name !== undefined && { name: options.name }) };
   const receipt = await client.call("changeVm", { params: { vm: reference }, body }, context.signal);
@@ -91,10 +107,16 @@ export async function setVm(context: Context, reference: string, options: SpecOp
   context.show(ended, () => `Changed ${ended.target.name ?? reference}.`);
 }
 
-export async function removeVms(context: Context, references: readonly string[], options: { force?: boolean }): Promise<void> {
+export async function removeVms(
+  context: Context,
+  references: readonly string[],
+  options: { force?: boolean },
+): Promise<void> {
   const client = await context.client();
   const query = { force: options.force === true };
-  await each(context, references, "Deleted", (vm) => client.call("deleteVm", { params: { vm }, query }, context.signal));
+  await each(context, references, "Deleted", (vm) =>
+    client.call("deleteVm", { params: { vm }, query }, context.signal),
+  );
 }
 
 export type PowerVerb = "startVm" | "pauseVm" | "resumeVm" | "resetVm" | "suspendVm";
@@ -106,9 +128,15 @@ const pastTense: Readonly<Record<PowerVerb, string>> = {
   suspendVm: "Suspended",
 };
 
-export async function powerVms(context: Context, verb: PowerVerb, references: readonly string[]): Promise<void> {
+export async function powerVms(
+  context: Context,
+  verb: PowerVerb,
+  references: readonly string[],
+): Promise<void> {
   const client = await context.client();
-  await each(context, references, pastTense[verb], (vm) => client.call(verb, { params: { vm } }, context.signal));
+  await each(context, references, pastTense[verb], (vm) =>
+    client.call(verb, { params: { vm } }, context.signal),
+  );
 }
 
 export async function stopVms(
@@ -119,9 +147,13 @@ export async function stopVms(
   const client = await context.client();
   const body = {
     ...(options.force === true && { force: true }),
-    ...(options.deadline !== undefined && { deadlineSeconds: parseWhole(options.deadline, "--deadline", 1, 3600) }),
+    ...(options.deadline !== undefined && {
+      deadlineSeconds: parseWhole(options.deadline, "--deadline", 1, 3600),
+    }),
   };
-  await each(context, references, "Stopped", (vm) => client.call("stopVm", { params: { vm }, body }, context.signal));
+  await each(context, references, "Stopped", (vm) =>
+    client.call("stopVm", { params: { vm }, body }, context.signal),
+  );
 }
 
 type Receipt = Awaited<ReturnType<Context["finish"]>>;

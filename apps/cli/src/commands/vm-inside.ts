@@ -21,14 +21,18 @@ export async function execInVm(
     const client = await context.client();
     const result = await client.call(
       "execInVm",
-      { params: { vm }, body: { argv, timeoutMs: seconds * 1000, ...(input !== undefined && { inputBase64: input }) } },
+      {
+        params: { vm },
+        body: { argv, timeoutMs: seconds * 1000, ...(input !== undefined && { inputBase64: input }) },
+      },
       context.signal,
     );
     if (context.isJson) context.show(result, () => "");
     else {
       process.stdout.write(Buffer.from(result.stdoutBase64, "base64"));
       process.stderr.write(Buffer.from(result.stderrBase64, "base64"));
-      if (result.isTruncated) process.stderr.write("serai: the output was longer than the agent keeps; its end is missing\n");
+      if (result.isTruncated)
+        process.stderr.write("serai: the output was longer than the agent keeps; its end is missing\n");
     }
     process.exitCode = result.exitCode ?? 128 + (result.signal ?? 0);
   } catch (error) {
@@ -45,7 +49,9 @@ async function readAll(stream: NodeJS.ReadStream): Promise<Buffer> {
 }
 
 export async function screenshotVm(context: Context, vm: string, file: string | undefined): Promise<void> {
-  const png: Uint8Array = await (await context.client()).call("screenshotVm", { params: { vm } }, context.signal);
+  const png: Uint8Array = await (
+    await context.client()
+  ).call("screenshotVm", { params: { vm } }, context.signal);
   const path = file ?? `${vm}.png`;
   if (path === "-") process.stdout.write(png);
   else {
@@ -61,7 +67,12 @@ const detachByte = 0x1d; // Ctrl-]
  * Resolves with which of them it was.
  */
 export async function openConsole(context: Context, vm: string): Promise<"detached" | "ended"> {
-  const socket = await openWebSocket(await context.connection(), vmSerial, { params: { vm } }, context.signal);
+  const socket = await openWebSocket(
+    await context.connection(),
+    vmSerial,
+    { params: { vm } },
+    context.signal,
+  );
   const { stdin, stdout } = process;
   const isTerminal = stdin.isTTY;
   if (isTerminal) {

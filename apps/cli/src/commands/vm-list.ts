@@ -30,7 +30,8 @@ export async function listVms(context: Context, options: { quiet?: boolean }): P
 export function stateOf(vm: VmView): string {
   if (vm.isDeleting) return "deleting";
   const state = vm.state === "absent" ? "stopped" : vm.state;
-  if (vm.trouble !== undefined) return `${state} (${vm.trouble.kind === "guest_panic" ? "panicked" : "hung"})`;
+  if (vm.trouble !== undefined)
+    return `${state} (${vm.trouble.kind === "guest_panic" ? "panicked" : "hung"})`;
   if (vm.restartAt !== undefined && vm.state === "absent") return "restarting";
   if (vm.fault !== undefined) return `${state} (fault)`;
   return state;
@@ -43,12 +44,22 @@ export async function showVm(context: Context, reference: string): Promise<void>
       ["Name", vm.name],
       ["Id", vm.id],
       ["Description", plain(vm.description)],
-      ["Labels", Object.entries(vm.labels).map(([key, value]) => `${key}=${plain(value)}`).join(", ")],
+      [
+        "Labels",
+        Object.entries(vm.labels)
+          .map(([key, value]) => `${key}=${plain(value)}`)
+          .join(", "),
+      ],
       ["State", `${stateOf(vm)}, wanted ${vm.power}`],
       ["Fault", vm.fault && plain(vm.fault.message)],
       ["Trouble", vm.trouble && `${vm.trouble.kind} at ${vm.trouble.at}`],
       ["Last exit", vm.exit && `${vm.exit.cause} at ${vm.exit.at}: ${plain(vm.exit.detail)}`],
-      ["Restarts", vm.restarts === 0 ? undefined : `${vm.restarts}${vm.restartAt === undefined ? "" : `, next at ${vm.restartAt}`}`],
+      [
+        "Restarts",
+        vm.restarts === 0
+          ? undefined
+          : `${vm.restarts}${vm.restartAt === undefined ? "" : `, next at ${vm.restartAt}`}`,
+      ],
       ["CPUs", String(vm.cpus)],
       ["Memory", bytes(vm.memoryBytes)],
       ["Firmware", `${vm.firmware}, ${vm.machineType}`],
@@ -56,16 +67,25 @@ export async function showVm(context: Context, reference: string): Promise<void>
       ["Kernel", vm.kernel && `${vm.kernel.image} ${vm.kernel.cmdline ?? ""}`.trim()],
       ...vm.disks.map(
         (disk) =>
-          [`Disk ${disk.name}`, `${disk.bus}${disk.sizeBytes === undefined ? "" : `, ${bytes(disk.sizeBytes)}`}${disk.image === undefined ? "" : `, from ${disk.image}`}${disk.isReadOnly ? ", read-only" : ""}`] as const,
+          [
+            `Disk ${disk.name}`,
+            `${disk.bus}${disk.sizeBytes === undefined ? "" : `, ${bytes(disk.sizeBytes)}`}${disk.image === undefined ? "" : `, from ${disk.image}`}${disk.isReadOnly ? ", read-only" : ""}`,
+          ] as const,
       ),
       ...vm.nics.map(
         (nic) =>
-          [`NIC ${nic.name}`, `${nic.model}, ${nic.network}, ${nic.mac}${nic.groups === undefined ? "" : `, groups ${nic.groups.join(" ")}`}${nic.forwards.map((f) => `, ${f.protocol} ${f.hostPort}→${f.guestPort}`).join("")}`] as const,
+          [
+            `NIC ${nic.name}`,
+            `${nic.model}, ${nic.network}, ${nic.mac}${nic.groups === undefined ? "" : `, groups ${nic.groups.join(" ")}`}${nic.forwards.map((f) => `, ${f.protocol} ${f.hostPort}→${f.guestPort}`).join("")}`,
+          ] as const,
       ),
       ["Addresses", vm.addresses.map(plain).join(", ")],
       ["Agent", vm.agent],
       ["Display", vm.display],
-      ["Policy", `shutdown ${vm.policy.onShutdown}, panic ${vm.policy.onPanic}, hang ${vm.policy.onHang}, crash ${vm.policy.onCrash}`],
+      [
+        "Policy",
+        `shutdown ${vm.policy.onShutdown}, panic ${vm.policy.onPanic}, hang ${vm.policy.onHang}, crash ${vm.policy.onCrash}`,
+      ],
       ["Process", vm.pid === undefined ? undefined : String(vm.pid)],
       ["Created", vm.createdAt],
       ["Generation", String(vm.generation)],

@@ -26,7 +26,8 @@ export function createHostLinkClient(socketPath: string): HostLinkClient {
     removeImage: async (image, generation, signal) => {
       await ask("remove-image", { image, generation }, signal);
     },
-    exportImage: (image, format, signal) => receive(line, { name: "export-image", body: { image, format } }, signal),
+    exportImage: (image, format, signal) =>
+      receive(line, { name: "export-image", body: { image, format } }, signal),
     exportVm: (vm, wish, signal) => receive(line, { name: "export-vm", body: { vm, ...wish } }, signal),
     actOnSnapshot: (verb, snapshot, generation, signal) =>
       ask("act-on-snapshot", { verb, snapshot, generation }, signal),
@@ -71,7 +72,11 @@ function post(
   });
 }
 
-async function receive(line: Line, request: { name: string; body: unknown }, signal: AbortSignal): Promise<ExportStream> {
+async function receive(
+  line: Line,
+  request: { name: string; body: unknown },
+  signal: AbortSignal,
+): Promise<ExportStream> {
   const content = await post(line, request, signal);
   return { content, sizeBytes: Number(content.headers["content-length"]) };
 }

@@ -1,6 +1,12 @@
 import { ExecRequestSchema } from "@serai/model/host-request";
 import { Type } from "@serai/model/schema";
-import { DeviceNameSchema, NameSchema, ReferenceSchema, VmChangeSchema, VmSpecSchema } from "@serai/model/vm-spec";
+import {
+  DeviceNameSchema,
+  NameSchema,
+  ReferenceSchema,
+  VmChangeSchema,
+  VmSpecSchema,
+} from "@serai/model/vm-spec";
 import { PageQuerySchema } from "../page.ts";
 import { route } from "../route.ts";
 import { ExecResultSchema, OperationSchema, pageOf, VmViewSchema } from "../schemas.ts";
@@ -195,7 +201,15 @@ export const exportVm = route({
     { additionalProperties: false },
   ),
   replies: { 200: { contentType: "application/octet-stream" } },
-  faults: [...found, "vm.wrong_state", "vm.spec_invalid", "volume.not_found", "volume.locked", "image.hostile", "pool.full"],
+  faults: [
+    ...found,
+    "vm.wrong_state",
+    "vm.spec_invalid",
+    "volume.not_found",
+    "volume.locked",
+    "image.hostile",
+    "pool.full",
+  ],
 });
 
 export const screenshotVm = route({

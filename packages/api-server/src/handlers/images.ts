@@ -23,7 +23,9 @@ export const imageHandlers: Implementation[] = [
 
   implement(routes.exportImage, async ({ params, query, actor, signal, request }, { services }) => ({
     status: 200,
-    file: await withoutIdleEnd(request, () => services.host.exportImage(params.image, query.format, actor, signal)),
+    file: await withoutIdleEnd(request, () =>
+      services.host.exportImage(params.image, query.format, actor, signal),
+    ),
   })),
 
   implement(routes.deleteImage, async ({ params, context, signal }, { services }) =>

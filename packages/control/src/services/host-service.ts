@@ -32,7 +32,10 @@ export function createHostService({ view, host, hostFacts }: ControlParts): Host
       authorize(actor, "operator");
       const { id, spec } = findVm(view, reference).record;
       const disk = wish.format === "ova" ? "" : `-${wish.disk ?? spec.disks[0]?.name ?? ""}`;
-      return { ...(await host.exportVm(id, wish, signal)), fileName: `${spec.name}${disk}.${fileEnding(wish.format)}` };
+      return {
+        ...(await host.exportVm(id, wish, signal)),
+        fileName: `${spec.name}${disk}.${fileEnding(wish.format)}`,
+      };
     },
     openStream: async (reference, stream, actor, signal) =>
       host.openStream(find(reference, actor, "operator"), stream, signal),

@@ -178,7 +178,12 @@ export type HostService = {
   /** PNG. */
   screenshot(reference: string, actor: Actor, signal: AbortSignal): Promise<Uint8Array>;
   /** Both answer once the file is made; it goes when the stream is closed. */
-  exportImage(reference: string, format: DiskExportFormat, actor: Actor, signal: AbortSignal): Promise<ExportedFile>;
+  exportImage(
+    reference: string,
+    format: DiskExportFormat,
+    actor: Actor,
+    signal: AbortSignal,
+  ): Promise<ExportedFile>;
   exportVm(reference: string, wish: ExportWish, actor: Actor, signal: AbortSignal): Promise<ExportedFile>;
   openStream(reference: string, stream: VmStream, actor: Actor, signal: AbortSignal): Promise<Duplex>;
 };

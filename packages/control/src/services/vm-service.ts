@@ -205,7 +205,8 @@ function planChange(
 }
 
 /** What of NICs the guest sees; groups and limits are its network's, which follows at once. */
-const cards = ({ nics }: CompleteVmSpec) => nics.map(({ groups: _groups, bandwidth: _bandwidth, ...card }) => card);
+const cards = ({ nics }: CompleteVmSpec) =>
+  nics.map(({ groups: _groups, bandwidth: _bandwidth, ...card }) => card);
 
 function planDeletion(
   parts: ControlParts,

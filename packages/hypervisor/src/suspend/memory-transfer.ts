@@ -44,7 +44,9 @@ export async function receiveMemory(
   const { promise: received, resolve, reject } = Promise.withResolvers<void>();
   received.catch(() => {}); // awaited by the caller, unless QEMU refuses first
   server.once("connection", (socket) => {
-    pipeline(socket, createWriteStream(file, { mode: 0o600, highWaterMark: 4 * 1024 * 1024 }), { signal }).then(resolve, reject);
+    pipeline(socket, createWriteStream(file, { mode: 0o600, highWaterMark: 4 * 1024 * 1024 }), {
+      signal,
+    }).then(resolve, reject);
   });
   const close = async () => {
     server.close();
