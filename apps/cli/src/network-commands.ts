@@ -2,8 +2,7 @@ import { Option, type Command } from "commander";
 import type { NetworkOptions } from "./commands/networks.ts";
 import type { Context } from "./context.ts";
 import type { On } from "./program.ts";
-
-const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+import { collect } from "./spec-options.ts";
 
 const withNetworkOptions = (command: Command): Command =>
   command

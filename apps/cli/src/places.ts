@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -12,5 +11,3 @@ const configHome = (): string => process.env["XDG_CONFIG_HOME"] || join(homedir(
 export const userStateDirectory = (): string => process.env["SERAI_STATE_DIR"] || join(dataHome(), "serai");
 export const userSocket = (): string => join(userStateDirectory(), "run/api.sock");
 export const loginFile = (): string => join(configHome(), "serai/login.json");
-
-export const exists = (path: string): boolean => existsSync(path);
