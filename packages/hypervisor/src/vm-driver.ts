@@ -22,6 +22,7 @@ import { takeScreenshot } from "./screenshot.ts";
 import { sight } from "./sight.ts";
 import { useSavedMemory, type SavedMemory } from "./snapshot/use-saved-memory.ts";
 import { newRun, startLiveVm } from "./start-live-vm.ts";
+import { otherAccelerator, planAsSuspended } from "./suspend/plan-as-suspended.ts";
 import { suspendLiveVm } from "./suspend/suspend-live-vm.ts";
 import { cleanSuspended, discardSuspended, readSuspended } from "./suspend/suspended-state.ts";
 import { vmDirectory, type VmDirectory } from "./vm-directory.ts";
@@ -384,19 +385,3 @@ class Driver implements VmDriver {
     this.#config.onChange(sighting);
   }
 }
-
-/** The hardware as it was; the files behind it as they are now: a snapshot or a revert may have put layers on them. */
-function planAsSuspended(then: LaunchPlan, now: LaunchPlan): LaunchPlan {
-  const { generation, resetCount } = now;
-  const disks = then.disks.map((disk) => {
-    const { path: file, format } = now.disks.find(({ name }) => name === disk.name) ?? disk;
-    return { ...disk, path: file, format };
-  });
-  return { ...then, generation, resetCount, disks };
-}
-
-const otherAccelerator = (accelerator: string): Fault =>
-  new Fault(
-    "host.unsafe_combination",
-    `The VM was suspended under ${accelerator}, which this host does not use now; start it there, or discard the saved memory.`,
-  );

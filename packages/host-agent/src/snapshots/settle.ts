@@ -1,11 +1,8 @@
 import { readBlockNodes } from "@serai/hypervisor/snapshot/block-nodes";
-import { clearCapabilities } from "@serai/hypervisor/snapshot/take-live-snapshot";
+import { clearCapabilities, thaw } from "@serai/hypervisor/snapshot/take-live-snapshot";
 import { Fault } from "@serai/kit/fault";
 import { ownFile, type VolumeLayout } from "@serai/model/volume-layers";
-import { thawGuest } from "@serai/qmp/agent-calls";
 import type { Place } from "./place.ts";
-
-const patienceMs = 10_000;
 
 /**
  * Undoes what an interrupted snapshot left: the guest runs again as it did, and the record says where it writes.
@@ -39,12 +36,10 @@ async function settleLive(
 ): Promise<VolumeLayout> {
   const live = place.driver.live();
   if (live === undefined) return layout;
-  const { session, agent } = live;
+  const { session } = live;
   await session.execute("migrate_cancel", {}, {}, signal);
   await clearCapabilities(live, signal);
-  if (agent !== undefined && live.agentWatch?.state === "answering") {
-    await thawGuest(agent, patienceMs, signal).catch(() => {}); // most were never frozen, which some agents call an error
-  }
+  await thaw(live, signal);
   const { active, layers } = layout;
   const layer = layers[active];
   const overlays = (layer?.disks ?? []).map((disk) => ownFile(active, disk));

@@ -18,6 +18,7 @@ export type LiveSnapshotWish = {
 export type LiveSnapshot = { pauseMs: number; isQuiesced: boolean };
 
 const freezeWithinMs = 5_000;
+const thawWithinMs = 10_000;
 /** A guest that writes faster than its memory is saved is stopped after this. */
 const liveSaveMs = 10_000;
 
@@ -186,6 +187,12 @@ async function setCapability(
     if (isFault(error, "qmp.refused")) return false;
     throw error;
   }
+}
+
+/** Lets the guest write to its file systems again, when its agent answers; for one that may not be frozen. */
+export async function thaw({ agent, agentWatch }: LiveVm, signal: AbortSignal): Promise<void> {
+  if (agent === undefined || agentWatch?.state !== "answering") return;
+  await thawGuest(agent, thawWithinMs, signal).catch(() => {}); // some agents call it an error when nothing is frozen
 }
 
 /** Leaves QEMU's migrations as they are by default. */
