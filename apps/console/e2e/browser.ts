@@ -84,10 +84,8 @@ export async function assertAccessible(page: Page, name: string): Promise<void> 
 
 /** Goes to another page of the console without loading it anew, as its links do. */
 export async function goInside(page: Page, path: string): Promise<void> {
-  await page.evaluate((to) => {
-    history.pushState({}, "", to);
-    dispatchEvent(new PopStateEvent("popstate"));
-  }, path);
+  const to = JSON.stringify(path);
+  await page.evaluate(`history.pushState({}, "", ${to}); dispatchEvent(new PopStateEvent("popstate"));`);
 }
 
 /** Waits until `look` answers true; fails with `what` at the deadline. */

@@ -4,7 +4,6 @@ import { Type } from "@serai/model/schema";
 import { schemaCheck } from "@serai/model/schema-check";
 import { DeviceNameSchema } from "@serai/model/vm-spec";
 import { snapshotVerbs, type SnapshotVerb } from "@serai/model/snapshot";
-import type { TSchema } from "typebox";
 import type { HostAgent } from "./host-agent.ts";
 
 export type HostRequest = {
@@ -41,7 +40,7 @@ const networkRules = Type.Object({ network: IdSchema }, strict);
 const exec = Type.Object({ vm: IdSchema, request: ExecRequestSchema }, strict);
 
 function request<Body>(
-  schema: TSchema,
+  schema: Parameters<typeof schemaCheck>[0],
   run: (agent: Omit<HostAgent, "close">, body: Body, signal: AbortSignal) => Promise<unknown>,
   options: { maxBytes?: number; outlivesCaller?: boolean } = {},
 ): HostRequest {

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { test } from "node:test";
+
+const module = join(import.meta.dirname, "keep-descriptors.ts");
 
 test("a file that our own starter left open does not reach what we start", () => {
   const look = (call: string) =>
     `import { execFileSync } from "node:child_process";
-     import { keepDescriptorsToOurselves } from "${import.meta.dirname}/keep-descriptors.ts";
+     const { keepDescriptorsToOurselves } = await import(process.argv[1]);
      ${call}
      process.stdout.write(execFileSync("/bin/ls", ["/proc/self/fd"], { encoding: "utf8" }));`;
   const run = (call: string) =>
@@ -13,9 +16,10 @@ test("a file that our own starter left open does not reach what we start", () =>
       "/bin/bash",
       [
         "-c",
-        'exec 99</dev/null; exec "$0" --input-type=module-typescript -e "$1"',
+        'exec 99</dev/null; exec "$0" --input-type=module-typescript -e "$1" "$2"',
         process.execPath,
         look(call),
+        module,
       ],
       {
         encoding: "utf8",
