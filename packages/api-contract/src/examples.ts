@@ -1,7 +1,15 @@
 import type { Operation } from "@serai/model/operation";
 import type { SeraiEvent } from "@serai/model/event";
 import { GiB, MiB } from "@serai/model/vm-spec";
-import type { HostUsageView, HostView, ImageView, VmView } from "./schemas.ts";
+import type {
+  HostUsageView,
+  HostView,
+  ImageView,
+  NetworkView,
+  SecurityGroupView,
+  SnapshotView,
+  VmView,
+} from "./schemas.ts";
 
 const at = "2026-01-15T09:30:00.000Z";
 
@@ -67,6 +75,60 @@ export const imageExample: ImageView = {
     minMemoryBytes: 256 * MiB,
   },
   generation: 2,
+  createdAt: at,
+  updatedAt: at,
+};
+
+export const snapshotExample: SnapshotView = {
+  id: "snap-4t7v1x9z2b5d",
+  vm: vmExample.id,
+  name: "before-upgrade",
+  description: "Debian 12.4, all services up",
+  hasMemory: true,
+  phase: "ready",
+  takenAt: at,
+  pauseMs: 85.2,
+  isQuiesced: true,
+  memoryBytes: 310 * MiB,
+  disks: ["root"],
+  generation: 2,
+  createdAt: at,
+  updatedAt: at,
+};
+
+export const networkExample: NetworkView = {
+  id: "net-6n3p8r1t5v0x",
+  name: "lab",
+  project: "default",
+  description: "Test machines",
+  kind: "nat",
+  ipv4: {
+    subnet: "10.10.0.0/24",
+    gateway: "10.10.0.1",
+    rangeFirst: "10.10.0.128",
+    rangeLast: "10.10.0.254",
+  },
+  mtu: 1500,
+  domain: "lab.internal",
+  leases: [],
+  forwards: [{ protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 8080, address: "10.10.0.20", port: 80 }],
+  state: "ready",
+  vms: [vmExample.name],
+  generation: 1,
+  createdAt: at,
+  updatedAt: at,
+};
+
+export const securityGroupExample: SecurityGroupView = {
+  id: "sg-2c9f4h7k1m6q",
+  name: "web",
+  project: "default",
+  description: "HTTP and HTTPS from anywhere",
+  rules: [
+    { direction: "in", protocol: "tcp", ports: { first: 80 }, peer: "any", action: "allow" },
+    { direction: "in", protocol: "tcp", ports: { first: 443 }, peer: "any", action: "allow" },
+  ],
+  generation: 1,
   createdAt: at,
   updatedAt: at,
 };

@@ -4,7 +4,10 @@ import {
   eventExample,
   hostExample,
   imageExample,
+  networkExample,
   operationExample,
+  securityGroupExample,
+  snapshotExample,
   usageExample,
   vmExample,
 } from "./examples.ts";
@@ -39,6 +42,9 @@ export type OpenApiDocument = {
 const examples: Readonly<Record<string, unknown>> = {
   Vm: vmExample,
   Image: imageExample,
+  Snapshot: snapshotExample,
+  Network: networkExample,
+  SecurityGroup: securityGroupExample,
   Operation: operationExample,
   Event: eventExample,
   Host: hostExample,
@@ -58,9 +64,22 @@ const bodyExamples: Readonly<Record<string, unknown>> = {
     disks: [{ name: "root", image: "debian-12" }],
   },
   changeVm: { memoryBytes: 4294967296 },
+  cloneVm: { name: "web-2", kind: "linked" },
   stopVm: { deadlineSeconds: 30 },
   execInVm: { argv: ["uname", "-a"] },
   createImage: { name: "debian-12", source: { kind: "catalogue", name: "debian-12" } },
+  createSnapshot: { name: "before-upgrade", memory: true },
+  createNetwork: { name: "lab", kind: "nat", ipv4: { subnet: "10.10.0.0/24" } },
+  changeNetwork: {
+    forwards: [{ protocol: "tcp", hostPort: 8080, address: "10.10.0.20", port: 80 }],
+  },
+  createSecurityGroup: {
+    name: "web",
+    rules: [{ direction: "in", protocol: "tcp", ports: { first: 443 } }],
+  },
+  changeSecurityGroup: {
+    rules: [{ direction: "in", protocol: "tcp", ports: { first: 22 }, peer: { cidr: "10.0.0.0/8" } }],
+  },
   login: { code: "Jw7dYv0yX3kQ2mB9rT5uN8sL1pH6cF4gA0eZoIiKqWx" },
   createToken: { name: "ci", role: "operator", expiresInDays: 90 },
 };

@@ -205,9 +205,12 @@ export const NetworkViewSchema = Type.Object(
     overlay: Type.Optional(Type.Object({ vni: count })),
     leases: Type.Array(StaticLeaseSchema),
     forwards: Type.Array(NetworkForwardSchema),
-    state: Type.Union(
-      (["pending", "ready", "failed", "deleting"] as const).map((state) => Type.Literal(state)),
-    ),
+    state: Type.Union([
+      Type.Literal("pending"),
+      Type.Literal("ready"),
+      Type.Literal("failed"),
+      Type.Literal("deleting"),
+    ]),
     fault: Type.Optional(FaultSchema),
     /** The names of the VMs on it. */
     vms: Type.Array(text),
