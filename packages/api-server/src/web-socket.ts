@@ -46,15 +46,7 @@ export function createWebSockets(fastify: FastifyInstance, limits: Limits): WebS
   };
 
   const silent = new WeakSet<WebSocket>();
-  const ping = setInterval(() => {
-    for (const socket of server?.clients ?? []) {
-      if (silent.has(socket)) socket.terminate();
-      else {
-        silent.add(socket);
-        socket.ping();
-      }
-    }
-  }, limits.webSocketPingMs);
+  const ping = setInterval(() => pingAll(server?.clients ?? [], silent), limits.webSocketPingMs);
   ping.unref();
   return {
     onUpgrade(request, socket, head) {
@@ -94,4 +86,15 @@ export function createWebSockets(fastify: FastifyInstance, limits: Limits): WebS
       for (const socket of server?.clients ?? []) socket.close(closeCodes.goingAway, "the server stops");
     },
   };
+}
+
+/** Ends those that did not answer the last ping. */
+function pingAll(sockets: Iterable<WebSocket>, silent: WeakSet<WebSocket>): void {
+  for (const socket of sockets) {
+    if (silent.has(socket)) socket.terminate();
+    else {
+      silent.add(socket);
+      socket.ping();
+    }
+  }
 }

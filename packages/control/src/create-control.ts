@@ -59,7 +59,7 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
   const alive = AbortSignal.any([signal, stop.signal]);
   const view = new View();
   const { followed } = await view.open(store, alive);
-  const queues: { vm?: WorkQueue; image?: WorkQueue; snapshot?: WorkQueue; network?: WorkQueue } = {};
+  const queues: Partial<Queues> = {};
   const parts: ControlParts = {
     store,
     view,
@@ -74,30 +74,13 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
     catalogue: options.catalogue ?? [],
     nudge: (kind, id) => queues[kind]?.nudge(id),
   };
-  const queue = (name: string, reconcile: Reconcile, all: () => Iterable<string>, concurrency: number) =>
-    new WorkQueue({
-      reconcile,
-      all,
-      concurrency,
-      random,
-      onError: (id, error, failures) =>
-        log.warn({ [name]: id, failures, err: error }, "a look failed; it is tried again"),
-    });
-  queues.vm = queue(
-    "vm",
-    reconcileVmPower(parts, createLaunchGate(view.vms, parts.hostFacts)),
-    () => view.vms.ids(),
-    8,
-  );
-  queues.image = queue("image", reconcileImage(parts), () => view.images.ids(), 2);
-  queues.snapshot = queue("snapshot", reconcileSnapshot(parts), () => view.snapshots.ids(), 4);
-  queues.network = queue("network", reconcileNetwork(parts), () => view.networks.ids(), 4);
-  for (const id of view.snapshots.ids()) queues.snapshot.nudge(id);
-  for (const id of view.networks.ids()) queues.network.nudge(id);
+  const started = Object.assign(queues, openQueues(parts, random));
+  for (const id of view.snapshots.ids()) started.snapshot.nudge(id);
+  for (const id of view.networks.ids()) started.network.nudge(id);
   wakeSnapshots(parts);
   wakeNetworks(parts);
-  for (const id of view.vms.ids()) queues.vm.nudge(id);
-  for (const id of view.images.ids()) queues.image.nudge(id);
+  for (const id of view.vms.ids()) started.vm.nudge(id);
+  for (const id of view.images.ids()) started.image.nudge(id);
   await parts.hostFacts.refresh(alive).catch(() => {}); // followHost reports and retries
   await declareDefaultNetwork(parts, alive).catch((error: unknown) =>
     log.warn({ err: error }, "no default network"),
@@ -117,6 +100,32 @@ export async function createControl(options: ControlOptions, signal: AbortSignal
       stop.abort(new Error("control ends"));
       await Promise.allSettled([...background, followed]);
     },
+  };
+}
+
+type Queues = Record<"vm" | "image" | "snapshot" | "network", WorkQueue>;
+
+function openQueues(parts: ControlParts, random: () => number): Queues {
+  const { view, log } = parts;
+  const queue = (name: string, reconcile: Reconcile, all: () => Iterable<string>, concurrency: number) =>
+    new WorkQueue({
+      reconcile,
+      all,
+      concurrency,
+      random,
+      onError: (id, error, failures) =>
+        log.warn({ [name]: id, failures, err: error }, "a look failed; it is tried again"),
+    });
+  return {
+    vm: queue(
+      "vm",
+      reconcileVmPower(parts, createLaunchGate(view.vms, parts.hostFacts)),
+      () => view.vms.ids(),
+      8,
+    ),
+    image: queue("image", reconcileImage(parts), () => view.images.ids(), 2),
+    snapshot: queue("snapshot", reconcileSnapshot(parts), () => view.snapshots.ids(), 4),
+    network: queue("network", reconcileNetwork(parts), () => view.networks.ids(), 4),
   };
 }
 

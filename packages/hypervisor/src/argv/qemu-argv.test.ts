@@ -238,7 +238,7 @@ test("a disk behind an NBD server is opened by its export, and does not wait for
   const all = argv(plan({}, { disks: [disk({ format: "raw", path: "", nbd })] }));
 
   const [node] = values(all, "-blockdev") as Record<string, unknown>[];
-  const { "node-name": _name, ...file } = node?.["file"] as Record<string, unknown>;
+  const { "node-name": _name, ...file } = (node?.["file"] ?? {}) as Record<string, unknown>;
   assert.equal(node?.["driver"], "raw");
   assert.deepEqual(file, {
     driver: "nbd",
