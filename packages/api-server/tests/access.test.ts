@@ -1,28 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openApiDocument } from "@serai/api-contract/openapi";
 import type { Route } from "@serai/api-contract/route";
 import { routes } from "@serai/api-contract/routes";
 import { bearer, startApi } from "./api-world.ts";
 import { fakeServices, secrets, session } from "./fake-services.ts";
+import { requestFor } from "./request-for.ts";
 
 const generous = { strangerRate: { perSecond: 1e6, burst: 1e6 }, guessRate: { perSecond: 1e6, burst: 1e6 } };
 const api = await startApi(fakeServices(), { limits: generous });
-const document = openApiDocument("1");
-
-function requestFor(
-  name: string,
-  route: Route,
-): { path: string; body?: string; headers: Record<string, string> } {
-  const path = route.path.replace(/:[a-z]+/g, "web-1");
-  if (route.upload) return { path, body: "bytes", headers: { "content-type": route.upload.contentType } };
-  const operation = document.paths[route.path.replace(/:([a-z]+)/g, "{$1}")]?.[route.method.toLowerCase()];
-  const example = operation?.requestBody?.content["application/json"]?.example;
-  assert.ok(route.body === undefined || example !== undefined, name);
-  return example === undefined
-    ? { path, headers: {} }
-    : { path, body: JSON.stringify(example), headers: { "content-type": "application/json" } };
-}
 
 const rank = { viewer: 0, operator: 1, admin: 2 } as const;
 /** Roles are the services' business, and the fake ones know no more than these. */
