@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import test from "node:test";
+import test, { type TestContext } from "node:test";
 import { hostVerbs } from "@serai/model/host-request";
 import { newId } from "@serai/kit/id";
 import { createVm, startDaemon, takeBuiltin, type TestDaemon } from "../harness/daemon.ts";
@@ -24,6 +24,7 @@ const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, "l
 const uidOf = (pid: number): number => Number(/^Uid:\t(\d+)/m.exec(statusOf(pid))?.[1]);
 const gidOf = (pid: number): number => Number(/^Gid:\t(\d+)/m.exec(statusOf(pid))?.[1]);
 type User = { uid: number; gid: number };
+type Held = { id: string; generation: number; pid?: number };
 type StoredVm = Record<string, unknown>;
 
 /** Speaks to the host's socket as control's user, without any of control's code in between. */
@@ -92,230 +93,253 @@ function witness(daemon: TestDaemon): string {
 
 const skip = !isRoot && "needs root";
 
+/** A daemon with a VM that runs, seen by whoever took its control process over. */
+type Captured = {
+  daemon: TestDaemon;
+  held: Held;
+  control: number;
+  user: User;
+  before: string;
+};
+
+async function capture(daemon: TestDaemon): Promise<Captured> {
+  const { client } = daemon;
+  await takeBuiltin(client, "tiny");
+  await createVm(client, { name: "held", kernel: { image: "tiny" }, memoryBytes: 192 * MiB });
+  const held = await client.call("getVm", { params: { vm: "held" } }, new AbortController().signal);
+  const control = daemon.pids().find((pid) => uidOf(pid) !== 0);
+  assert.ok(control !== undefined);
+  const user = { uid: uidOf(control), gid: gidOf(control) };
+  return { daemon, held, control, user, before: witness(daemon) };
+}
+
 test(
   "a control process that was taken over gains no root, no file of others and no VM",
   { skip },
   async (context) => {
     await using daemon = await startDaemon();
-    const { client, stateDirectory } = daemon;
-    const { signal } = new AbortController();
-    await takeBuiltin(client, "tiny");
-    await createVm(client, { name: "held", kernel: { image: "tiny" }, memoryBytes: 192 * MiB });
-    const held = await client.call("getVm", { params: { vm: "held" } }, signal);
-    const control = daemon.pids().find((pid) => uidOf(pid) !== 0);
-    assert.ok(control !== undefined);
-    const user = { uid: uidOf(control), gid: gidOf(control) };
-    const { uid, gid } = user;
-    const before = witness(daemon);
+    const captured = await capture(daemon);
 
-    await context.test("it has no rights, and none to be had", () => {
-      const status = statusOf(control);
-      for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
-        assert.match(status, new RegExp(`^${set}:\t0+$`, "m"));
-      assert.match(status, /^NoNewPrivs:\t1$/m);
-      assert.match(status, /^Groups:\s*$/m);
-    });
-
-    await context.test("no verb does anything that the stored intent gives no reason for", () => {
-      const answers: string[] = [];
-      for (const verb of hostVerbs) {
-        if (verb === "provision" || verb === "launch" || verb === "resume") continue; // what the owner wants anyway
-        const { status, text } = ask(daemon, user, "/v1/act", {
-          verb,
-          vm: held.id,
-          generation: held.generation,
-        });
-        answers.push(`${verb}: ${status} ${text.slice(0, 100)}`);
-        assert.equal(status, 409, `${verb}: ${text}`);
-      }
-      for (const generation of [0, held.generation - 1, held.generation + 1, 2 ** 52])
-        assert.equal(ask(daemon, user, "/v1/act", { verb: "launch", vm: held.id, generation }).status, 409);
-      assert.equal(
-        ask(daemon, user, "/v1/act", { verb: "launch", vm: newId("vm"), generation: 1 }).status,
-        409,
-      );
-      context.diagnostic(answers.join(" | "));
-    });
-
-    await context.test("no id, body or path gets past the shape of a request", () => {
-      const ids = [
-        "../../../etc",
-        "..",
-        "/etc/shadow",
-        "vm-../../etc/pa",
-        "vm-000000000000/..",
-        "",
-        "vm-000000000000\0",
-        "%2e%2e",
-        "a".repeat(4000),
-      ];
-      for (const vm of ids) {
-        for (const name of ["look", "screenshot"])
-          assert.equal(ask(daemon, user, `/v1/${name}`, { vm }).status, 409, JSON.stringify(vm));
-        assert.equal(ask(daemon, user, "/v1/act", { verb: "remove", vm, generation: 1 }).status, 409);
-        for (const name of ["take-image", "remove-image"])
-          assert.equal(ask(daemon, user, `/v1/${name}`, { image: vm, generation: 1 }).status, 409);
-      }
-      for (const body of [
-        "",
-        "null",
-        "[]",
-        "{",
-        '{"verb":"launch"}',
-        `{"vm":"${held.id}","argv":["-monitor","stdio"]}`,
-        "x".repeat(100_000),
-      ])
-        assert.equal(ask(daemon, user, "/v1/act", body).status, 409, body.slice(0, 40));
-      for (const path of ["/v1/close", "/v1/constructor", "/v1/__proto__", "/v1/run", "/../etc/shadow"])
-        assert.equal(ask(daemon, user, path, {}).status, 409, path);
-    });
-
+    await context.test("it has no rights, and none to be had", () => hasNoRights(captured));
+    await context.test("no verb does anything that the stored intent gives no reason for", (inner) =>
+      refusesVerbs(captured, inner),
+    );
+    await context.test("no id, body or path gets past the shape of a request", () => refusesShapes(captured));
     await context.test(
       "records planted in the store with hostile values are refused, and name the reason",
-      () => {
-        const { vm, key } = readRecord(daemon, held.id);
-        const hostile: [string, (record: StoredVm) => unknown][] = [
-          [
-            "a machine type with options",
-            (record) => ({ ...record, machineType: "pc-q35-7.2,firmware=/etc/shadow" }),
-          ],
-          [
-            "a disk that leaves its folder",
-            (record) =>
-              spec(record, {
-                disks: [{ name: "../../../../etc/x", sizeBytes: MiB, bus: "virtio-blk", isReadOnly: false }],
-              }),
-          ],
-          [
-            "an image that is a path",
-            (record) =>
-              spec(record, {
-                disks: [{ name: "root", image: "../../../../etc", bus: "virtio-blk", isReadOnly: true }],
-              }),
-          ],
-          ["a kernel that is a path", (record) => spec(record, { kernel: { image: "/etc" } })],
-          ["arguments of QEMU's", (record) => spec(record, { extraArgs: ["-monitor", "stdio"] })],
-          [
-            "a forward of ssh's port",
-            (record) =>
-              spec(record, {
-                nics: [
-                  {
-                    name: "n",
-                    network: "user",
-                    model: "virtio",
-                    mac: "52:54:00:00:00:01",
-                    forwards: [{ protocol: "tcp", hostPort: 22, guestPort: 22 }],
-                  },
-                ],
-              }),
-          ],
-          ["another VM's id", (record) => ({ ...record, id: newId("vm") })],
-        ];
-        for (const [what, change] of hostile) {
-          const generation = Number(vm["generation"]) + 1;
-          write(daemon, key, { ...(change(vm) as object), generation });
-          for (const verb of ["provision", "launch", "remove"]) {
-            const { status, text } = ask(daemon, user, "/v1/act", { verb, vm: held.id, generation });
-            assert.equal(status, 409, `${what}: ${text}`);
-          }
-        }
-        write(daemon, key, vm);
-      },
+      () => refusesHostileRecords(captured),
     );
-
     await context.test(
       "a link, a pipe or a device in the spool brings no file of root's into an image",
-      () => {
-        const spool = join(stateDirectory, "control/spool");
-        const plants: [string, (path: string) => void][] = [
-          ["a plain file", (path) => writeFileSync(path, Buffer.alloc(MiB), { mode: 0o644 })],
-          ["a link to /etc/shadow", (path) => symlinkSync("/etc/shadow", path)],
-          [
-            "a link to the host's own images",
-            (path) => symlinkSync(join(stateDirectory, "host/host-id"), path),
-          ],
-          ["a pipe", (path) => execFileSync("mkfifo", [path])],
-          ["a folder", (path) => mkdirSync(path)],
-        ];
-        for (const [what, make] of plants) {
-          const id = newId("img");
-          const path = join(spool, id);
-          make(path);
-          const record = {
-            id,
-            project: "default",
-            name: `planted-${id}`,
-            source: { kind: "upload" },
-            format: "raw",
-            phase: "taking",
-            generation: 1,
-            createdAt: new Date().toISOString(),
-          };
-          write(daemon, `/images/${id}`, record);
-          const { status, text } = ask(daemon, user, "/v1/take-image", { image: id, generation: 1 });
-          context.diagnostic(`${what}: ${status} ${text.slice(0, 160)}`);
-          assert.equal(status === 200, what === "a plain file", `${what}: ${text}`);
-          assert.equal(existsSync(join(stateDirectory, "host/images", id)), what === "a plain file", what);
-          plant(daemon, (store) => store.prepare("DELETE FROM kv WHERE key = ?").run(`/images/${id}`));
-          rmSync(path, { recursive: true, force: true });
-        }
-      },
+      (inner) => refusesHostileSpool(captured, inner),
     );
-
-    await context.test("it can reach no file of the host's part and no VM's socket by itself", () => {
-      const vm = join(stateDirectory, "host/vms", held.id);
-      const program = `
-      const fs = require("node:fs"); const net = require("node:net");
-      const out = [];
-      for (const file of process.argv.slice(1)) { try { fs.readFileSync(file); out.push(file); } catch {} try { fs.readdirSync(file); out.push(file + "/"); } catch {} }
-      try { process.kill(${held.pid}, 0); out.push("signal"); } catch {}
-      const socket = net.connect(${JSON.stringify(join(vm, "qemu/qmp.sock"))}, () => { out.push("monitor"); done(); });
-      const done = () => { console.log(JSON.stringify(out)); process.exit(); };
-      socket.on("error", done);`;
-      const drop = [
-        `--reuid=${uid}`,
-        `--regid=${gid}`,
-        "--clear-groups",
-        "--no-new-privs",
-        "--bounding-set=-all",
-        "--inh-caps=-all",
-        "--",
-      ];
-      const node = join("/var/tmp", `node-${process.pid}`);
-      execFileSync("cp", [process.execPath, node]); // the checkout may lie where this user cannot walk
-      try {
-        const files = [
-          vm,
-          join(vm, "run.json"),
-          join(vm, "qemu"),
-          join(vm, "qemu/serial.log"),
-          join(vm, "qemu.log"),
-          join(stateDirectory, "host"),
-          join(stateDirectory, "host/vms"),
-          join(stateDirectory, "host/volumes"),
-          `/proc/${held.pid}/mem`,
-          `/proc/${held.pid}/environ`,
-          "/etc/shadow",
-        ];
-        const said = execFileSync("setpriv", [...drop, node, "-e", program, ...files], {
-          encoding: "utf8",
-          cwd: "/",
-        });
-        assert.deepEqual(JSON.parse(said), []);
-      } finally {
-        rmSync(node);
-      }
-    });
-
-    await context.test("after all of it the world is as it was, and the VM runs", async () => {
-      assert.equal(witness(daemon), before);
-      const now = await client.call("getVm", { params: { vm: "held" } }, signal);
-      assert.equal(now.pid, held.pid);
-      assert.deepEqual(readdirSync(join(stateDirectory, "host/vms")), [held.id]);
-    });
+    await context.test("it can reach no file of the host's part and no VM's socket by itself", () =>
+      reachesNothing(captured),
+    );
+    await context.test("after all of it the world is as it was, and the VM runs", () =>
+      worldIsAsBefore(captured),
+    );
   },
 );
+
+function hasNoRights({ control }: Captured): void {
+  const status = statusOf(control);
+  for (const set of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+    assert.match(status, new RegExp(`^${set}:\t0+$`, "m"));
+  assert.match(status, /^NoNewPrivs:\t1$/m);
+  assert.match(status, /^Groups:\s*$/m);
+}
+
+function refusesVerbs({ daemon, held, user }: Captured, context: TestContext): void {
+  const answers: string[] = [];
+  for (const verb of hostVerbs) {
+    if (verb === "provision" || verb === "launch" || verb === "resume") continue; // what the owner wants anyway
+    const { status, text } = ask(daemon, user, "/v1/act", {
+      verb,
+      vm: held.id,
+      generation: held.generation,
+    });
+    answers.push(`${verb}: ${status} ${text.slice(0, 100)}`);
+    assert.equal(status, 409, `${verb}: ${text}`);
+  }
+  for (const generation of [0, held.generation - 1, held.generation + 1, 2 ** 52])
+    assert.equal(ask(daemon, user, "/v1/act", { verb: "launch", vm: held.id, generation }).status, 409);
+  assert.equal(ask(daemon, user, "/v1/act", { verb: "launch", vm: newId("vm"), generation: 1 }).status, 409);
+  context.diagnostic(answers.join(" | "));
+}
+
+function refusesShapes({ daemon, held, user }: Captured): void {
+  const ids = [
+    "../../../etc",
+    "..",
+    "/etc/shadow",
+    "vm-../../etc/pa",
+    "vm-000000000000/..",
+    "",
+    "vm-000000000000\0",
+    "%2e%2e",
+    "a".repeat(4000),
+  ];
+  for (const vm of ids) {
+    for (const name of ["look", "screenshot"])
+      assert.equal(ask(daemon, user, `/v1/${name}`, { vm }).status, 409, JSON.stringify(vm));
+    assert.equal(ask(daemon, user, "/v1/act", { verb: "remove", vm, generation: 1 }).status, 409);
+    for (const name of ["take-image", "remove-image"])
+      assert.equal(ask(daemon, user, `/v1/${name}`, { image: vm, generation: 1 }).status, 409);
+  }
+  for (const body of [
+    "",
+    "null",
+    "[]",
+    "{",
+    '{"verb":"launch"}',
+    `{"vm":"${held.id}","argv":["-monitor","stdio"]}`,
+    "x".repeat(100_000),
+  ])
+    assert.equal(ask(daemon, user, "/v1/act", body).status, 409, body.slice(0, 40));
+  for (const path of ["/v1/close", "/v1/constructor", "/v1/__proto__", "/v1/run", "/../etc/shadow"])
+    assert.equal(ask(daemon, user, path, {}).status, 409, path);
+}
+
+function refusesHostileRecords({ daemon, held, user }: Captured): void {
+  const { vm, key } = readRecord(daemon, held.id);
+  const hostile: [string, (record: StoredVm) => unknown][] = [
+    [
+      "a machine type with options",
+      (record) => ({ ...record, machineType: "pc-q35-7.2,firmware=/etc/shadow" }),
+    ],
+    [
+      "a disk that leaves its folder",
+      (record) =>
+        spec(record, {
+          disks: [{ name: "../../../../etc/x", sizeBytes: MiB, bus: "virtio-blk", isReadOnly: false }],
+        }),
+    ],
+    [
+      "an image that is a path",
+      (record) =>
+        spec(record, {
+          disks: [{ name: "root", image: "../../../../etc", bus: "virtio-blk", isReadOnly: true }],
+        }),
+    ],
+    ["a kernel that is a path", (record) => spec(record, { kernel: { image: "/etc" } })],
+    ["arguments of QEMU's", (record) => spec(record, { extraArgs: ["-monitor", "stdio"] })],
+    [
+      "a forward of ssh's port",
+      (record) =>
+        spec(record, {
+          nics: [
+            {
+              name: "n",
+              network: "user",
+              model: "virtio",
+              mac: "52:54:00:00:00:01",
+              forwards: [{ protocol: "tcp", hostPort: 22, guestPort: 22 }],
+            },
+          ],
+        }),
+    ],
+    ["another VM's id", (record) => ({ ...record, id: newId("vm") })],
+  ];
+  for (const [what, change] of hostile) {
+    const generation = Number(vm["generation"]) + 1;
+    write(daemon, key, { ...(change(vm) as object), generation });
+    for (const verb of ["provision", "launch", "remove"]) {
+      const { status, text } = ask(daemon, user, "/v1/act", { verb, vm: held.id, generation });
+      assert.equal(status, 409, `${what}: ${text}`);
+    }
+  }
+  write(daemon, key, vm);
+}
+
+function refusesHostileSpool({ daemon, user }: Captured, context: TestContext): void {
+  const { stateDirectory } = daemon;
+  const spool = join(stateDirectory, "control/spool");
+  const plants: [string, (path: string) => void][] = [
+    ["a plain file", (path) => writeFileSync(path, Buffer.alloc(MiB), { mode: 0o644 })],
+    ["a link to /etc/shadow", (path) => symlinkSync("/etc/shadow", path)],
+    ["a link to the host's own images", (path) => symlinkSync(join(stateDirectory, "host/host-id"), path)],
+    ["a pipe", (path) => execFileSync("mkfifo", [path])],
+    ["a folder", (path) => mkdirSync(path)],
+  ];
+  for (const [what, make] of plants) {
+    const id = newId("img");
+    const path = join(spool, id);
+    make(path);
+    const record = {
+      id,
+      project: "default",
+      name: `planted-${id}`,
+      source: { kind: "upload" },
+      format: "raw",
+      phase: "taking",
+      generation: 1,
+      createdAt: new Date().toISOString(),
+    };
+    write(daemon, `/images/${id}`, record);
+    const { status, text } = ask(daemon, user, "/v1/take-image", { image: id, generation: 1 });
+    context.diagnostic(`${what}: ${status} ${text.slice(0, 160)}`);
+    assert.equal(status === 200, what === "a plain file", `${what}: ${text}`);
+    assert.equal(existsSync(join(stateDirectory, "host/images", id)), what === "a plain file", what);
+    plant(daemon, (store) => store.prepare("DELETE FROM kv WHERE key = ?").run(`/images/${id}`));
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function reachesNothing({ daemon, held, user }: Captured): void {
+  const { stateDirectory } = daemon;
+  const { uid, gid } = user;
+  const vm = join(stateDirectory, "host/vms", held.id);
+  const program = `
+  const fs = require("node:fs"); const net = require("node:net");
+  const out = [];
+  for (const file of process.argv.slice(1)) { try { fs.readFileSync(file); out.push(file); } catch {} try { fs.readdirSync(file); out.push(file + "/"); } catch {} }
+  try { process.kill(${held.pid}, 0); out.push("signal"); } catch {}
+  const socket = net.connect(${JSON.stringify(join(vm, "qemu/qmp.sock"))}, () => { out.push("monitor"); done(); });
+  const done = () => { console.log(JSON.stringify(out)); process.exit(); };
+  socket.on("error", done);`;
+  const drop = [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    "--clear-groups",
+    "--no-new-privs",
+    "--bounding-set=-all",
+    "--inh-caps=-all",
+    "--",
+  ];
+  const node = join("/var/tmp", `node-${process.pid}`);
+  execFileSync("cp", [process.execPath, node]); // the checkout may lie where this user cannot walk
+  try {
+    const files = [
+      vm,
+      join(vm, "run.json"),
+      join(vm, "qemu"),
+      join(vm, "qemu/serial.log"),
+      join(vm, "qemu.log"),
+      join(stateDirectory, "host"),
+      join(stateDirectory, "host/vms"),
+      join(stateDirectory, "host/volumes"),
+      `/proc/${held.pid}/mem`,
+      `/proc/${held.pid}/environ`,
+      "/etc/shadow",
+    ];
+    const said = execFileSync("setpriv", [...drop, node, "-e", program, ...files], {
+      encoding: "utf8",
+      cwd: "/",
+    });
+    assert.deepEqual(JSON.parse(said), []);
+  } finally {
+    rmSync(node);
+  }
+}
+
+async function worldIsAsBefore({ daemon, held, before }: Captured): Promise<void> {
+  const { stateDirectory } = daemon;
+  assert.equal(witness(daemon), before);
+  const now = await daemon.client.call("getVm", { params: { vm: "held" } }, new AbortController().signal);
+  assert.equal(now.pid, held.pid);
+  assert.deepEqual(readdirSync(join(stateDirectory, "host/vms")), [held.id]);
+}
 
 const spec = (record: StoredVm, change: object): object => ({
   ...record,
