@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { faultKinds, isFaultCode, type FaultCode } from "@serai/kit/fault";
-import { faultFromReply, problemFrom } from "./problem.ts";
+import { faultFromReply, problemFrom, titleOf } from "./problem.ts";
 import { statusOf } from "./status-of.ts";
 
 const table = [
@@ -45,4 +45,9 @@ test("every fault comes through a problem unchanged", () => {
 test("only what does not answer is a server error", () => {
   const errors = (Object.keys(faultKinds) as FaultCode[]).filter((code) => statusOf(code) >= 500);
   assert.ok(errors.every((code) => faultKinds[code] === "unavailable"));
+});
+
+test("a title is words, in every part of it", () => {
+  assert.equal(titleOf("vm.wrong_state"), "VM: wrong state");
+  assert.equal(titleOf("security_group.not_found"), "Security group: not found");
 });

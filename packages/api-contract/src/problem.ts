@@ -19,10 +19,10 @@ export function problemFrom(fault: FaultJson, requestId: string): Problem {
 
 /** "vm.wrong_state" → "VM: wrong state". */
 export function titleOf(code: string): string {
-  const [area = "", ...rest] = code.split(".");
+  const [area = "", ...rest] = code.replaceAll("_", " ").split(".");
   const shown =
     area === "vm" || area === "qmp" ? area.toUpperCase() : area.charAt(0).toUpperCase() + area.slice(1);
-  return `${shown}: ${rest.join(".").replaceAll("_", " ")}`;
+  return `${shown}: ${rest.join(".")}`;
 }
 
 const codeByStatus: Readonly<Record<number, FaultCode>> = {
