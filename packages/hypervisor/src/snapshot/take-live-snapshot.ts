@@ -44,6 +44,7 @@ export async function takeLiveSnapshot(
     watch[Symbol.dispose]();
     const patience = AbortSignal.any([AbortSignal.timeout(10_000), live.detached]);
     await overlays.close(patience).catch(() => {}); // QEMU is gone, and its end is told by itself
+    // Should this fail, the guest is seen paused while intent says running, and the power controller resumes it.
     if (wasRunning && live.status !== "running") await live.continue(patience).catch(() => {});
   }
 }
@@ -100,6 +101,7 @@ async function saveWithMemory(saving: Saving, signal: AbortSignal): Promise<void
     await receiver.received;
   } catch (error) {
     const patience = AbortSignal.any([AbortSignal.timeout(10_000), live.detached]);
+    // The first failure is the one to tell; without a migration there is nothing to cancel.
     await session.execute("migrate_cancel", {}, {}, patience).catch(() => {});
     throw error;
   } finally {
